@@ -1,0 +1,195 @@
+"""The command line: ``course list | run | render | data | doctor | results``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import CourseError
+from course_utils.paths import NOTEBOOKS
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Run, check and render the lessons of the CNN course."
+)
+data_app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the datasets.")
+app.add_typer(data_app, name="data")
+
+Lessons = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[LESSON …]", help="Numbers or names; all lessons if none is given."),
+]
+
+
+def main() -> None:
+    """Run the command line; a :class:`CourseError` that reaches it is bad usage: one message, exit code 2."""
+    try:
+        app()
+    except CourseError as error:
+        print(f"course: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _chosen(selectors: list[str] | None):
+    from course_utils import lessons
+
+    return [lessons.find(s) for s in selectors] if selectors else lessons.written()
+
+
+@app.command("list")
+def list_lessons() -> None:
+    """List the lessons, written and planned."""
+    from course_utils.lessons import TITLES, Lesson
+
+    for lesson in map(Lesson, TITLES):
+        state = lesson.about["question"] if lesson.path.exists() else "(planned)"
+        print(f"{lesson.name:30} {state}")
+
+
+@app.command()
+def run(
+    lessons: Lessons = None,
+    profile: Annotated[str, typer.Option(help="fast, full or auto")] = "auto",
+    data_source: Annotated[str, typer.Option(help="real, embedded or auto")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    seed: Annotated[str, typer.Option(help="a whole number, or auto")] = "auto",
+    out: Annotated[Path, typer.Option(help="folder for the executed notebooks")] = Path("runs"),
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="another parameter of the lesson")
+    ] = None,
+    with_solutions: Annotated[
+        bool, typer.Option("--with-solutions", help="fill in the reference solutions")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="write the runs there as JSON")
+    ] = None,
+) -> None:
+    """Execute lessons in fresh kernels and check their thresholds."""
+    from course_utils import results, runner, runtime
+
+    runtime.resolve("", profile, data_source, device, seed)
+    settings = {
+        "PROFILE": profile,
+        "DATA_SOURCE": data_source,
+        "DEVICE": device,
+        "SEED": seed if seed == "auto" else int(seed),
+    }
+    parameters = {k: v for k, v in settings.items() if v != "auto"} | _assignments(set_ or [])
+    chosen = _chosen(lessons)
+    for lesson in chosen:
+        runner.checked_parameters(lesson, parameters)
+    print(f"{'lesson':28} {'seconds':>8} {'memory':>8}  {'headline':38} data")
+    outcomes = []
+    for lesson in chosen:
+        outcome = runner.run(lesson, parameters, out, with_solutions=with_solutions)
+        outcomes.append(outcome)
+        memory = f"{outcome.run['peak_memory_mb']:,} MB" if outcome.run["peak_memory_mb"] else "–"
+        data = results.source_words(outcome.run["data"])
+        print(f"{lesson.name:28} {outcome.run['seconds']:8.1f} {memory:>8}  {outcome.headline:38} {data}")
+        for problem in outcome.problems:
+            print(f"  FAILED: {problem}")
+    if json_file:
+        results.write([outcome.run for outcome in outcomes], json_file)
+    raise typer.Exit(0 if all(outcome.ok for outcome in outcomes) else 1)
+
+
+def _assignments(texts: list[str]) -> dict:
+    import yaml
+
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise CourseError(f"--set {text!r} is not of the form NAME=VALUE.")
+        values[name] = yaml.safe_load(value) if value else ""
+    return values
+
+
+@app.command()
+def render(lessons: Lessons = None) -> None:
+    """Execute lessons on embedded data and write their outputs and the pages made from them."""
+    from course_utils import render as rendering
+
+    for lesson in _chosen(lessons):
+        print("rendered", rendering.render(lesson).name)
+    _write_pages(rendering.pages())
+    (NOTEBOOKS / "opening.png").write_bytes(rendering.picture())
+
+
+@app.command()
+def results(
+    add: Annotated[Path | None, typer.Option(help="take the runs of this file into results/")] = None,
+) -> None:
+    """Make results/RESULTS.md and the README's table from results/*.json."""
+    from course_utils import results as stored
+
+    if add:
+        for path in stored.add(add):
+            print("updated", path.name)
+    _write_pages(stored.pages())
+
+
+def _write_pages(pages: dict[Path, str]) -> None:
+    for path, text in pages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print("wrote", path.name)
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether this machine can run the course, and how fast it is."""
+    from course_utils.doctor import findings
+
+    bad = 0
+    for name, ok, text in findings():
+        print(f"{'ok ' if ok else 'BAD'}  {name:12} {text}")
+        bad += not ok
+    raise typer.Exit(1 if bad else 0)
+
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME …]", help="Datasets; all if none is given.")
+]
+
+
+def _names(names: list[str] | None) -> list[str]:
+    from course_utils.data import card, cards
+
+    return [card(name).name for name in names] if names else sorted(cards())
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the datasets: task, size, licence, and what stands in when they cannot be had."""
+    from course_utils.data import cards
+
+    for name, entry in sorted(cards().items()):
+        print(f"{name:16} {entry.task:24} {entry.license:18} {entry.pretty_name}")
+
+
+@data_app.command("fetch")
+def data_fetch(names: Names = None) -> None:
+    """Fetch datasets into the cache: from the mirror if COURSE_MIRROR is set, else from the public source."""
+    from course_utils.data import fetch
+
+    for name in _names(names):
+        print(f"{name:16} {fetch(name)}")
+
+
+@data_app.command("verify")
+def data_verify(names: Names = None) -> None:
+    """Compare every file that is here with its card; exit code 1 if one is wrong."""
+    from course_utils.data import verify
+
+    wrong = 0
+    for name in _names(names):
+        found = verify(name)
+        bad = [(file, message) for file, ok, message in found if not ok]
+        print(f"{name:16} {len(found) - len(bad)} of {len(found)} files are right")
+        for file, message in bad[:10]:
+            print(f"  {file}: {message}")
+        wrong += len(bad)
+    raise typer.Exit(1 if wrong else 0)

@@ -1,0 +1,172 @@
+"""The reader's own pictures: a folder with one sub-folder for each class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from course_utils import data
+from course_utils.data.builders import DataSet
+from course_utils.errors import DataError
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+LAYOUT = "Expected: a folder with one sub-folder for each class, and the pictures of that class inside it."
+
+
+class ImageFolder(torch.utils.data.Dataset):
+    """Pictures of any size, read one by one: ``self[i]`` is ``(image, target)``, a (3, H, W) uint8 tensor and an int.
+
+    ``paths`` and ``targets`` (N,) int64 have one entry for each picture, ``classes`` are the names of the
+    sub-folders in alphabetical order, ``skipped`` lists ``(path, reason)`` for what could not be used.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], targets, classes: Sequence[str], skipped=(), name: str = "folder"
+    ):
+        self.paths, self.classes, self.skipped = list(paths), tuple(classes), list(skipped)
+        self.targets = torch.as_tensor(targets, dtype=torch.int64)
+        self.name, self.split, self.source, self.extra, self.card = name, "all", "own pictures", {}, None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.from_numpy(read_image(self.paths[index])).permute(2, 0, 1), int(self.targets[index])
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.name}: {len(self):,} pictures, {len(self.classes)} classes, {len(self.skipped)} skipped>"
+        )
+
+    def subset(self, indices) -> ImageFolder:
+        """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
+        chosen = np.arange(len(self))[np.asarray(indices)]
+        return ImageFolder(
+            [self.paths[i] for i in chosen], self.targets[chosen], self.classes, self.skipped, self.name
+        )
+
+    def in_memory(self, size: int) -> DataSet:
+        """All pictures as one (N, 3, size, size) uint8 tensor; each is resized to a square, bilinear, antialiased.
+
+        The tensor has ``3 * N * size**2`` bytes; ``extra["path"]`` keeps the paths.
+        """
+        images = np.empty((len(self), size, size, 3), np.uint8)
+
+        def read(i: int) -> None:
+            picture = Image.fromarray(read_image(self.paths[i]))
+            images[i] = picture.resize((size, size), Image.Resampling.BILINEAR)
+
+        _in_threads(read, range(len(self)))
+        built = DataSet(
+            torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+            self.targets,
+            self.classes,
+            {"path": np.array([str(path) for path in self.paths])},
+        )
+        built.name, built.split, built.source = self.name, self.split, self.source
+        return built
+
+
+def image_folder(path: str | Path) -> ImageFolder:
+    """Find the pictures below ``path``, one sub-folder a class, and decode each once to leave out damaged ones.
+
+    Raises :class:`DataError` that names what was found if there are not two classes with readable pictures.
+    """
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
+    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
+    if folders and {f.name.lower() for f in folders} <= SPLIT_NAMES:
+        names = ", ".join(f.name for f in folders)
+        raise DataError(
+            f"{root} holds the split folders {names}, not classes. Set DATA_DIR to one of them: {folders[0]}."
+        )
+    skipped = [
+        (f, "lies outside the class folders") for f in sorted(root.iterdir()) if f.is_file() and _shown(f)
+    ]
+    files = [[f for f in sorted(folder.rglob("*")) if f.is_file() and _shown(f)] for folder in folders]
+    every = [file for group in files for file in group]
+    reasons = dict(zip(every, _in_threads(_problem, every), strict=True))
+    skipped += [(file, reason) for file, reason in reasons.items() if reason]
+    good = [[file for file in group if not reasons[file]] for group in files]
+    skipped += [
+        (folder, "no readable picture in this class")
+        for folder, group in zip(folders, good, strict=True)
+        if not group
+    ]
+    kept = [(folder.name, group) for folder, group in zip(folders, good, strict=True) if group]
+    if len(kept) < 2:
+        found = ", ".join(
+            f"{f.name} ({len(g)} of {len(a)} files readable)"
+            for f, g, a in zip(folders, good, files, strict=True)
+        )
+        raise DataError(
+            f"{root}: two classes or more are needed. Found sub-folders: {found or 'none'}. {LAYOUT}"
+        )
+    paths = [file for _, group in kept for file in group]
+    targets = [label for label, (_, group) in enumerate(kept) for _ in group]
+    built = ImageFolder(paths, targets, [name for name, _ in kept], skipped, root.resolve().name)
+    data.remember(built.name, built.source)
+    return built
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """One picture as an (H, W, 3) uint8 array, upright as its EXIF orientation says, transparency on white.
+
+    Raises :class:`DataError` that names the file if it is not there or cannot be decoded.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.array(_rgb(ImageOps.exif_transpose(image)))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"the picture {path} cannot be read: {_reason(error)}. Replace it, or remove it."
+        ) from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, np.float64)  # 16-bit and float pictures: PIL would clip them at 255
+        top = 65535.0 if image.mode.startswith("I") and values.max() > 255 else max(values.max(), 255.0)
+        return Image.fromarray((values.clip(0) * (255 / top)).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _problem(path: Path) -> str | None:
+    """Why a file cannot be used, or ``None``. JPEGs are decoded at an eighth of their size, which reads every byte."""
+    if path.suffix.lower() not in EXTENSIONS:
+        return f"not a picture file: its name ends in {path.suffix or 'nothing'}"
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (image.width // 8, image.height // 8))
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return _reason(error)
+    return None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it is not there"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "its content is not a picture"
+    return f"it is damaged or cut short ({error})"
+
+
+def _shown(path: Path) -> bool:
+    return not path.name.startswith(".") and path.name not in ("Thumbs.db", "desktop.ini")
+
+
+def _in_threads(function, items) -> list:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # decoding releases the interpreter lock
+        return list(pool.map(function, items))

@@ -1,0 +1,156 @@
+"""The numbers of full runs: results/<lesson>.json, and the tables made from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from course_utils.errors import CourseError
+from course_utils.lessons import Lesson, written
+from course_utils.notebooks import fill
+from course_utils.paths import RESULTS, ROOT
+from course_utils.runner import is_stand_in, number
+
+
+def _exactly(properties: dict) -> dict:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+    }
+
+
+METRIC = {
+    "value": {"type": "number"},
+    "low": {"type": ["number", "null"]},
+    "high": {"type": ["number", "null"]},
+    "n": {"type": ["integer", "null"]},
+    "unit": {"type": ["string", "null"]},
+}
+RUN = {
+    "lesson": {"type": "string", "pattern": r"^\d\d_[a-z0-9_]+$"},
+    "profile": {"enum": ["fast", "full"]},
+    "device": {"type": "string"},
+    "seeds": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+    "seconds": {"type": "number", "exclusiveMinimum": 0},
+    "peak_memory_mb": {"type": "number", "exclusiveMinimum": 0},
+    "data": {"type": "object", "additionalProperties": {"type": "string"}},
+    "metrics": {"type": "object", "minProperties": 1, "additionalProperties": _exactly(METRIC)},
+    "versions": {"type": "object", "additionalProperties": {"type": "string"}},
+    "machine": {"type": "string"},
+    "date": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
+    "commit": {"type": ["string", "null"]},
+}
+SCHEMA = {"type": "array", "items": _exactly(RUN)}
+
+
+def read(path: Path) -> list[dict]:
+    """Read and validate a list of runs. Raises :class:`CourseError` that says which entry is wrong."""
+    import jsonschema
+
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.validate(runs, SCHEMA)
+    except (OSError, json.JSONDecodeError) as error:
+        raise CourseError(f"cannot read results from {path}: {error}") from None
+    except jsonschema.ValidationError as error:
+        raise CourseError(
+            f"{path} is not a list of runs as `course run --json` writes it: {error.json_path}: {error.message}"
+        ) from None
+    return runs
+
+
+def write(runs: list[dict], path: Path) -> None:
+    """Write runs as JSON, by a temporary file that is renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def add(source: Path) -> list[Path]:
+    """Take the runs of a file into results/<lesson>.json; a run of the same kind on the same machine is replaced."""
+
+    def kind(run):
+        return (
+            run["lesson"],
+            run["profile"],
+            run["device"],
+            run["machine"],
+            tuple(map(is_stand_in, run["data"].values())),
+        )
+
+    changed = []
+    for run in read(source):
+        path = RESULTS / f"{run['lesson']}.json"
+        kept = [r for r in stored(Lesson(run["lesson"])) if kind(r) != kind(run)]
+        write(sorted([*kept, run], key=kind), path)
+        changed.append(path)
+    return changed
+
+
+def stored(lesson: Lesson) -> list[dict]:
+    """The runs in results/<lesson>.json; an empty list where there is none."""
+    path = RESULTS / f"{lesson.name}.json"
+    return read(path) if path.exists() else []
+
+
+def source_words(data: dict[str, str]) -> str:
+    """The data of a run in words: each set with its source.
+
+    >>> source_words({"elpv": "package"})
+    'elpv (real: package)'
+    """
+    return ", ".join(f"{k} ({v if is_stand_in(v) else 'real: ' + v})" for k, v in data.items()) or "none"
+
+
+def table(runs_of: list[tuple[Lesson, list[dict]]], link: str) -> str:
+    """A Markdown table of lessons and runs: headline metric, time, memory, device, data source."""
+    rows = [
+        "| | lesson | headline result | profile | time | memory | device | data |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for lesson, runs in runs_of:
+        title = f"[{lesson.title}]({link}notebooks/{lesson.name}.ipynb)"
+        for run in runs:
+            name = lesson.about["headline"]
+            seconds = run["seconds"]
+            time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+            rows.append(
+                f"| {lesson.number} | {title} | {name.replace('_', ' ')} {number(run['metrics'][name])} | {run['profile']} "
+                f"| {time} | {run['peak_memory_mb'] / 1000:.1f} GB | {run['device']} | {source_words(run['data'])} |"
+            )
+        if not runs:
+            rows.append(f"| {lesson.number} | {title} | not measured yet | | | | | |")
+    return "\n".join(rows)
+
+
+def pages() -> dict[Path, str]:
+    """The files that are made from results/*.json, and what should stand in them."""
+    runs_of = [(lesson, stored(lesson)) for lesson in written()]
+    lines = [
+        "# Results",
+        "",
+        "Made by `course results` from the JSON files beside this page; each run was produced by `course run`.",
+        "",
+    ]
+    lines += [table(runs_of, link="../"), ""]
+    for lesson, runs in runs_of:
+        for run in runs:
+            lines += [f"## {lesson.number} {lesson.title}, {run['profile']}, {run['device']}", ""]
+            lines += [
+                f"{run['machine']} · {run['date']} · commit {run['commit']} · seeds {run['seeds']} · data: {source_words(run['data'])}",
+                "",
+            ]
+            lines += ["| metric | value | n | unit |", "|---|---|---|---|"]
+            lines += [
+                f"| {k} | {number({**m, 'unit': None})} | {m['n'] or '–'} | {m['unit'] or '–'} |"
+                for k, m in run["metrics"].items()
+            ]
+            lines += ["", "Versions: " + ", ".join(f"{k} {v}" for k, v in run["versions"].items()), ""]
+    readme = ROOT / "README.md"
+    return {
+        RESULTS / "RESULTS.md": "\n".join(lines),
+        readme: fill(readme.read_text(encoding="utf-8"), "results", table(runs_of, link="")),
+    }

@@ -1,0 +1,38 @@
+"""Fixtures that several test files share."""
+
+import nbformat
+import pytest
+
+from course_utils import lessons
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch):
+    """No test depends on the settings of the shell it is started from."""
+    for name in ("PROFILE", "DATA_SOURCE", "DEVICE", "SEED", "RUNS", "RECORD_DIR"):
+        monkeypatch.delenv(f"COURSE_{name}", raising=False)
+
+
+@pytest.fixture
+def write_lesson(tmp_path, monkeypatch):
+    """Write a small lesson ``01_convolution`` from code cells into a temporary notebooks folder."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(lessons, "NOTEBOOKS", folder)
+
+    def write(*cells, parameters='PROFILE = "auto"\nSEED = "auto"', expect=None, tags=()):
+        nb = nbformat.v4.new_notebook()
+        nb.metadata["course"] = {"question": "?", "headline": "score", "expect": expect or {}}
+        nb.cells.append(nbformat.v4.new_markdown_cell("# 01 A lesson"))
+        nb.cells.append(nbformat.v4.new_code_cell("# bootstrap", metadata={"tags": ["bootstrap"]}))
+        if parameters is not None:
+            nb.cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+        nb.cells += [
+            nbformat.v4.new_code_cell(c, metadata={"tags": list(tags)} if "check(" in c else {})
+            for c in cells
+        ]
+        lesson = lessons.Lesson("01_convolution")
+        nbformat.write(nb, lesson.path)
+        return lesson
+
+    return write

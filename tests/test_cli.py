@@ -1,0 +1,86 @@
+"""The command line answers with the exit codes it promises: 0, 1 for a failed lesson, 2 for bad usage."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from test_runner import RECORD, START
+
+from course_utils import cli
+
+
+def call(monkeypatch, *arguments) -> int:
+    monkeypatch.setattr(sys, "argv", ["course", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    return exit_.value.code or 0
+
+
+def test_run_prints_a_line_and_writes_json(write_lesson, monkeypatch, tmp_path, capsys):
+    write_lesson(START, RECORD)
+    code = call(
+        monkeypatch,
+        "run",
+        "1",
+        "--out",
+        tmp_path / "o",
+        "--json",
+        tmp_path / "r.json",
+        "--seed",
+        "4",
+        "--set",
+        "PROFILE=full",
+    )
+    assert code == 0
+    (run,) = json.loads((tmp_path / "r.json").read_text())
+    assert run["seeds"] == [4] and run["profile"] == "full" and run["lesson"] == "01_convolution"
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("01_convolution") and "score 4.5" in line and " MB" in line
+
+
+def test_a_failed_lesson_is_exit_code_1(write_lesson, monkeypatch, tmp_path, capsys):
+    write_lesson(START, RECORD, expect={"fast": {"any": {"score": {"min": 9}}}})
+    assert call(monkeypatch, "run", "--out", tmp_path / "o") == 1
+    assert "FAILED: score is 0.5, below its threshold 9" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "77"], "unknown lesson '77'"),
+        (["run", "02"], "planned but not written yet"),
+        (["run", "--profile", "quick"], "unknown profile 'quick'"),
+        (["run", "--data-source", "web"], "unknown data source 'web'"),
+        (["run", "--device", "tpu"], "unknown device 'tpu'"),
+        (["run", "--seed", "one"], "SEED is 'one'"),
+        (["run", "--set", "EPOCHS=3"], "no parameter 'EPOCHS'"),
+        (["run", "--set", "EPOCHS"], "not of the form NAME=VALUE"),
+        (["data", "verify", "imagenet"], "imagenet"),
+        (["run", "--frob"], "No such option"),
+        (["frob"], "No such command"),
+    ],
+)
+def test_bad_usage_is_exit_code_2(write_lesson, monkeypatch, capsys, arguments, words):
+    write_lesson(START, RECORD)
+    assert call(monkeypatch, *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_list_data_and_doctor(capfd):
+    def course(*arguments):
+        env = os.environ | {"COLUMNS": "120"}
+        return subprocess.run(
+            [sys.executable, "-m", "course_utils", *arguments], capture_output=True, text=True, env=env
+        )
+
+    listed = course("list")
+    assert listed.returncode == 0 and listed.stdout.count("\n") == 21
+    data = course("data", "list")
+    assert data.returncode == 0 and all(
+        name in data.stdout for name in ("digits", "elpv", "fashion_mnist", "photographs")
+    )
+    doctor = course("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "GFLOP/s" in doctor.stdout and "torch" in doctor.stdout

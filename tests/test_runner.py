@@ -1,0 +1,117 @@
+"""The runner rejects what it does not know, checks thresholds and reports each failure."""
+
+import json
+
+import pytest
+
+from course_utils import results, runner
+from course_utils.errors import CourseError
+
+START = """\
+from course_utils import record, runtime
+run = runtime.start("01_convolution", globals().get("PROFILE", "auto"), seed=globals().get("SEED", "auto"))"""
+RECORD = "record(score=runtime.Value(0.5 + run.seed, low=0.4, high=0.6, n=10, unit='fraction'))"
+
+
+def test_a_run_has_the_form_of_the_results_files(write_lesson, tmp_path):
+    lesson = write_lesson(START, RECORD)
+    outcome = runner.run(lesson, {"SEED": 3}, tmp_path / "out", progress=False)
+    assert outcome.ok, outcome.problems
+    assert outcome.run["metrics"]["score"] == {
+        "value": 3.5,
+        "low": 0.4,
+        "high": 0.6,
+        "n": 10,
+        "unit": "fraction",
+    }
+    assert outcome.run["seeds"] == [3] and outcome.run["peak_memory_mb"] > 10
+    results.write([outcome.run], tmp_path / "runs.json")
+    assert results.read(tmp_path / "runs.json") == [outcome.run]
+    assert outcome.headline == "score 3.5 [0.4, 0.6]"
+
+
+def test_parameters_follow_the_environment(write_lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_SEED", "7")
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    outcome = runner.run(write_lesson(START, RECORD), {}, tmp_path / "out", progress=False)
+    assert outcome.run["profile"] == "full" and outcome.run["seeds"] == [7]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"score": {"min": 0.9}}, "score is 0.5, below its threshold 0.9"),
+        ({"score": {"max": 0.1}}, "score is 0.5, above its threshold 0.1"),
+        ({"other": {"min": 0}}, "other was not recorded"),
+    ],
+)
+def test_a_missed_threshold_fails_the_run(write_lesson, tmp_path, bounds, words):
+    lesson = write_lesson(START, RECORD, expect={"fast": {"any": bounds}})
+    outcome = runner.run(lesson, {}, tmp_path / "out", progress=False)
+    assert len(outcome.problems) == 1 and words in outcome.problems[0]
+
+
+def test_thresholds_are_chosen_by_profile_and_data(write_lesson):
+    lesson = write_lesson(expect={"fast": {"real": {"a": {"min": 1}}, "embedded": {"b": {"min": 2}}}})
+    assert lesson.expectations("fast", real=True) == {"a": {"min": 1}}
+    assert lesson.expectations("fast", real=False) == {"b": {"min": 2}}
+    assert lesson.expectations("full", real=True) == {}
+
+
+def test_a_failed_cell_is_named_and_the_notebook_is_kept(write_lesson, tmp_path):
+    outcome = runner.run(write_lesson(START, "1 / 0", RECORD), {}, tmp_path / "out", progress=False)
+    assert "ZeroDivisionError: division by zero" in outcome.problems[0]
+    assert outcome.notebook.exists() and outcome.run["metrics"] == {}
+
+
+def test_a_dead_kernel_is_reported(write_lesson, tmp_path):
+    outcome = runner.run(write_lesson("import os\nos._exit(1)"), {}, tmp_path / "out", progress=False)
+    assert "kernel died" in outcome.problems[0]
+
+
+def test_a_missing_record_fails(write_lesson, tmp_path):
+    outcome = runner.run(write_lesson("x = 1"), {}, tmp_path / "out", progress=False)
+    assert "record" in outcome.problems[0]
+
+
+def test_unknown_parameter_and_missing_parameters_cell(write_lesson, tmp_path):
+    with pytest.raises(CourseError, match=r"no parameter 'SEEED'. Parameters: PROFILE, SEED"):
+        runner.run(write_lesson(START, RECORD), {"SEEED": 1}, tmp_path, progress=False)
+    with pytest.raises(CourseError, match="0 cells tagged 'parameters'"):
+        runner.run(write_lesson(START, RECORD, parameters=None), {}, tmp_path, progress=False)
+    with pytest.raises(CourseError, match="NAME = literal"):
+        runner.run(write_lesson(parameters="A = 1 + len('b')"), {}, tmp_path, progress=False)
+
+
+def test_solutions_are_filled_in_and_must_pass(write_lesson, tmp_path):
+    stub = 'from course_utils import check\nanswer = ...\ncheck("00.1", answer)'
+    lesson = write_lesson(START, "from course_utils import check", stub, RECORD, tags=["exercise"])
+    plain = runner.run(lesson, {}, tmp_path / "plain", progress=False)
+    solved = runner.run(lesson, {}, tmp_path / "solved", with_solutions=True, progress=False)
+    assert plain.ok and solved.ok, (plain.problems, solved.problems)
+    statuses = [
+        [c["status"] for c in runner.find_output(runner.read_notebook(o.notebook), runner.CHECK_MIME)]
+        for o in (plain, solved)
+    ]
+    assert statuses == [["not attempted"], ["passed"]]
+
+
+def test_results_that_are_not_runs_are_refused(tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text("{")
+    with pytest.raises(CourseError, match="cannot read results"):
+        results.read(path)
+    path.write_text(json.dumps([{"lesson": "01_convolution"}]))
+    with pytest.raises(CourseError, match="is a required property"):
+        results.read(path)
+
+
+def test_add_replaces_a_run_of_the_same_kind(write_lesson, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    run = runner.run(write_lesson(START, RECORD), {}, tmp_path / "out", progress=False).run
+    for number in (1.0, 2.0):
+        run["seconds"] = number
+        results.write([run, {**run, "device": "cuda"}], tmp_path / "new.json")
+        results.add(tmp_path / "new.json")
+    kept = results.read(tmp_path / "results" / "01_convolution.json")
+    assert [(r["device"], r["seconds"]) for r in kept] == [("cpu", 2.0), ("cuda", 2.0)]

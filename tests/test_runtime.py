@@ -1,0 +1,71 @@
+"""Settings resolve from arguments and environment; records are finite."""
+
+import json
+
+import pytest
+
+from course_utils import runtime
+from course_utils.errors import CourseError
+
+
+def test_arguments_win_over_the_environment(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_SEED", "5")
+    run = runtime.start("01_convolution", profile="fast")
+    assert run.profile == "fast" and run.seed == 5 and runtime.current() is run
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"profile": "quick"}, "unknown profile 'quick'. Valid: fast, full"),
+        ({"data_source": "fake"}, "unknown data source 'fake'. Valid: real, embedded, auto"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"seed": "x"}, "SEED is 'x'"),
+        ({"seed": -1}, "SEED is -1"),
+    ],
+)
+def test_a_bad_setting_is_quoted_with_the_valid_ones(setting, words):
+    with pytest.raises(CourseError, match=words):
+        runtime.start("01_convolution", **setting)
+
+
+def test_start_makes_every_generator_repeat():
+    import random
+
+    import numpy
+    import torch
+
+    draws = []
+    for _ in range(2):
+        run = runtime.start("01_convolution", seed=11)
+        draws.append(
+            (
+                random.random(),
+                numpy.random.rand(),
+                torch.rand(1).item(),
+                torch.rand(1, generator=run.generator(2)).item(),
+            )
+        )
+    assert draws[0] == draws[1]
+
+
+def test_record_writes_json_and_refuses_what_is_not_a_number(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_RECORD_DIR", str(tmp_path))
+    runtime.start("01_convolution", device="cpu")
+    runtime.record(a=1, b=runtime.Value(0.5, 0.4, 0.6, 20, "fraction"), seeds=[1, 2])
+    stored = json.loads((tmp_path / "01_convolution.json").read_text())
+    assert stored["metrics"]["b"] == {"value": 0.5, "low": 0.4, "high": 0.6, "n": 20, "unit": "fraction"}
+    assert stored["seeds"] == [1, 2] and stored["peak_memory_mb"] > 10
+    for bad in (float("nan"), float("inf"), "much", None):
+        with pytest.raises(CourseError, match="a"):
+            runtime.record(a=bad)
+
+
+def test_an_unavailable_device_says_which_are_usable():
+    import torch
+
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has Apple's MPS")
+    with pytest.raises(CourseError, match=r"device 'mps' is not available here. Usable: cpu"):
+        runtime.start("01_convolution", device="mps").device  # noqa: B018
