@@ -17,7 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 KEEP = ("torch", "torchvision", "numpy")
 # What runs notebooks from outside is there already, or is not needed inside a running one.
-OUTSIDE = ("ipykernel", "jupyterlab", "nbclient", "nbformat", "papermill", "typer")
+OUTSIDE = ("ipykernel", "ipywidgets", "jupyterlab", "nbclient", "nbformat", "papermill", "typer")
 
 
 def missing(requirements: list[str]) -> list[str]:

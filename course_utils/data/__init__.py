@@ -7,13 +7,26 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 
 from course_utils import runtime
 from course_utils.data.cards import Card, card, cards
 from course_utils.data.fetch import fetch, locate, verify
 from course_utils.errors import DataError, choice
 
-__all__ = ["Card", "DataSet", "card", "cards", "fetch", "forget_sources", "load", "sources_used", "verify"]
+__all__ = [
+    "Card",
+    "DataSet",
+    "card",
+    "cards",
+    "fetch",
+    "forget_sources",
+    "image_folder",
+    "load",
+    "read_image",
+    "sources_used",
+    "verify",
+]
 
 SOURCES = ("real", "embedded", "auto")
 
@@ -102,9 +115,10 @@ def _check_options(name: str, builder, options: dict) -> None:
             )
 
 
-def __getattr__(name: str):
-    if name == "DataSet":
-        from course_utils.data.builders import DataSet
+_HOMES = {"DataSet": "builders", "image_folder": "folders", "read_image": "folders"}  # these import torch
 
-        return DataSet
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

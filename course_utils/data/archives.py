@@ -42,7 +42,7 @@ def unpack(archive: Path, kind: str, wanted: Mapping[str, File], folder: Path, l
         if kind == "tar":
             return _untar(archive, wanted, folder, limit)
         [name] = wanted
-        with gzip.open(archive) if kind == "gz" else open(archive, "rb") as stream:
+        with _gunzipped(archive) if kind == "gz" else open(archive, "rb") as stream:
             _write(stream, name, wanted[name], folder, limit)
         return [name]
     except DAMAGED as error:
@@ -71,6 +71,13 @@ def mismatch(promised: File, sha256: str, n_bytes: int) -> str | None:
     if promised.bytes is not None and promised.bytes != n_bytes:
         text += f"; length expected {promised.bytes} bytes, found {n_bytes}"
     return text
+
+
+def _gunzipped(archive):
+    """A gzip file's content; of a file that a server has unpacked on the way (Content-Encoding: gzip), the file's own."""
+    with open(archive, "rb") as stream:
+        is_gzip = stream.read(2) == b"\x1f\x8b"
+    return gzip.open(archive) if is_gzip else open(archive, "rb")
 
 
 def _damage(archive, kind, error):

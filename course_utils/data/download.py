@@ -22,7 +22,7 @@ def download(url: str, path: Path, limit: int) -> Path:
 
     timeout = _timeout()
     for attempt in range(1, ATTEMPTS + 1):
-        bar = _Meter(path, limit)
+        bar = _Meter(url, path, limit)
         get = pooch.HTTPDownloader(bar, chunk_size=1 << 14, timeout=(min(CONNECT_TIMEOUT, timeout), timeout))
         try:
             get(url, path, None)
@@ -70,8 +70,8 @@ def _timeout() -> float:
 class _Meter:
     """What pooch calls a progress bar: shows one where somebody watches, and stops a download without end."""
 
-    def __init__(self, path: Path, limit: int):
-        self.path, self.limit, self.total, self.bar = path, limit, 0, None
+    def __init__(self, url: str, path: Path, limit: int):
+        self.name, self.path, self.limit, self.total, self.bar = url.rsplit("/", 1)[-1], path, limit, 0, None
 
     def update(self, _) -> None:
         """Note the length of the file so far; pooch's own count takes each chunk for a full one."""
@@ -83,7 +83,9 @@ class _Meter:
                 f"the download is longer than {self.limit:,} bytes, which is all that the card allows"
             )
         if self.bar is None:
-            self.bar = tqdm(total=self.total or None, unit="B", unit_scale=True, disable=_unwatched())
+            self.bar = tqdm(
+                total=self.total or None, unit="B", unit_scale=True, desc=self.name, disable=_unwatched()
+            )
         self.bar.update(size - self.bar.n)
 
     def reset(self) -> None:

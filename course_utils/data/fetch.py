@@ -21,6 +21,7 @@ from course_utils.data.cards import Card
 from course_utils.data.cards import card as read_card
 from course_utils.data.download import download
 from course_utils.errors import DataError
+from course_utils.paths import ROOT
 
 LOCK_TIMEOUT = 900.0  # seconds to wait for another process that fetches the same dataset
 
@@ -172,7 +173,9 @@ def _places(source: dict):
         if mirror.lower().startswith(("http://", "https://")):
             yield "mirror", f"{mirror.rstrip('/')}/{source['mirror']}"
         else:
-            yield "mirror", Path(mirror).expanduser() / source["mirror"]
+            folder = Path(mirror).expanduser()
+            # A relative path is meant from the project's root, but kernels and tests start elsewhere.
+            yield "mirror", (folder if folder.exists() else ROOT / folder) / source["mirror"]
     yield "public", source["url"]
 
 
@@ -185,20 +188,22 @@ def _lock(folder: Path):
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder.parent / f".{folder.name}.lock")
+    held = False
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=LOCK_TIMEOUT)
+        held = True
     except Timeout:
         raise DataError(
             f"{folder.name}: another process has been fetching it for {LOCK_TIMEOUT:g} s and holds {lock.lock_file}. "
             "Wait for it or end it, then try again."
         ) from None
     except (OSError, NotImplementedError):
-        yield False
-    else:
-        try:
-            yield True
-        finally:
+        pass
+    try:
+        yield held
+    finally:
+        if held:
             lock.release()
 
 

@@ -1,0 +1,151 @@
+"""The reader's own folder of pictures, with everything that such folders hold."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils.data import forget_sources, sources_used
+from course_utils.data.folders import image_folder, read_image
+from course_utils.errors import DataError
+
+RED = (200, 30, 30)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three classes, one of them empty, with pictures of many kinds and some that are none."""
+    root = tmp_path / "pictures"
+    for name in ("cats", "dogs", "empty", ".ipynb_checkpoints"):
+        (root / name).mkdir(parents=True)
+    Image.new("RGB", (40, 30), RED).save(root / "cats" / "rgb.png")
+    Image.new("L", (10, 20), 90).save(root / "cats" / "grey.png")
+    Image.new("RGBA", (16, 16), (0, 0, 0, 0)).save(root / "cats" / "clear.png")
+    Image.new("RGB", (50, 50), RED).convert("P").save(root / "dogs" / "palette.gif")
+    rotated = Image.new("RGB", (60, 20), RED)
+    rotated.getexif()[0x0112] = 6
+    rotated.save(root / "dogs" / "turned.jpg", exif=rotated.getexif())
+    (root / "dogs" / "deeper").mkdir()
+    Image.new("CMYK", (12, 12)).save(root / "dogs" / "deeper" / "print.tif")
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8))
+    noise.save(root / "dogs" / "whole.jpg")
+    whole = (root / "dogs" / "whole.jpg").read_bytes()
+    (root / "dogs" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    noise.save(root / "cats" / "whole.png")
+    whole = (root / "cats" / "whole.png").read_bytes()
+    (root / "cats" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (root / "cats" / "text.jpg").write_text("not a picture")
+    (root / "cats" / "zero.jpg").write_bytes(b"")
+    (root / "cats" / "notes.txt").write_text("notes")
+    (root / "cats" / ".DS_Store").write_text("x")
+    (root / "stray.png").write_bytes((root / "cats" / "rgb.png").read_bytes())
+    return root
+
+
+def test_pictures_classes_and_what_was_skipped(folder):
+    data = image_folder(folder)
+    assert data.classes == ("cats", "dogs") and len(data) == 8
+    assert data.targets.tolist() == [0] * 4 + [1] * 4 and data.targets.dtype == torch.int64
+    skipped = {str(path.relative_to(folder)).replace("\\", "/"): reason for path, reason in data.skipped}
+    assert sorted(skipped) == [
+        "cats/cut.png",
+        "cats/notes.txt",
+        "cats/text.jpg",
+        "cats/zero.jpg",
+        "dogs/cut.jpg",
+        "empty",
+        "stray.png",
+    ]
+    assert "cut short" in skipped["cats/cut.png"] and "cut short" in skipped["dogs/cut.jpg"]
+    assert "not a picture" in skipped["cats/text.jpg"] and ".txt" in skipped["cats/notes.txt"]
+    for image, target in (data[i] for i in range(len(data))):
+        assert image.dtype == torch.uint8 and image.shape[0] == 3 and isinstance(target, int)
+
+
+def test_it_is_remembered_as_the_readers_own(folder):
+    forget_sources()
+    data = image_folder(folder)
+    assert sources_used() == {"pictures": "own pictures"} and (data.name, data.source) == (
+        "pictures",
+        "own pictures",
+    )
+
+
+def test_modes_and_orientation(folder):
+    assert read_image(folder / "cats" / "rgb.png")[0, 0].tolist() == list(RED)
+    assert read_image(folder / "cats" / "grey.png").shape == (20, 10, 3)
+    assert (
+        read_image(folder / "cats" / "clear.png").min() == 255
+    )  # transparent means the white page behind it
+    assert read_image(folder / "dogs" / "turned.jpg").shape == (60, 20, 3)
+    assert np.abs(read_image(folder / "dogs" / "palette.gif")[0, 0].astype(int) - RED).max() <= 30
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, 0)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    assert np.abs(read_image(tmp_path / "deep.png")[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+def test_in_memory_and_subset(folder):
+    data = image_folder(folder)
+    tensors = data.in_memory(24)
+    assert tensors.images.shape == (8, 3, 24, 24) and tensors.images.dtype == torch.uint8
+    assert tensors.classes == data.classes and tensors.targets.tolist() == data.targets.tolist()
+    assert (tensors.source, list(tensors.extra["path"])) == (
+        "own pictures",
+        [str(path) for path in data.paths],
+    )
+    part = data.subset([0, 7])
+    assert part.paths == [data.paths[0], data.paths[7]] and part.targets.tolist() == [0, 1]
+    assert len(data.subset(data.targets.numpy() == 1)) == 4
+
+
+def test_one_class_is_refused_with_what_was_found(tmp_path):
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "dogs").mkdir()
+    Image.new("L", (5, 5)).save(tmp_path / "cats" / "a.png")
+    (tmp_path / "dogs" / "b.png").write_text("no")
+    with pytest.raises(
+        DataError, match=r"Found sub-folders: cats \(1 of 1 files readable\), dogs \(0 of 1 files readable\)"
+    ):
+        image_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [("nothing", "is not there"), ("file", "is a file"), ("empty", "Found sub-folders: none")],
+)
+def test_a_folder_that_is_none(tmp_path, make, words):
+    path = tmp_path / "data"
+    if make == "file":
+        path.write_text("x")
+    elif make == "empty":
+        path.mkdir()
+    with pytest.raises(DataError, match=words):
+        image_folder(path)
+
+
+def test_split_folders_are_recognised(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / split / "cats").mkdir(parents=True)
+    with pytest.raises(DataError, match="split folders train, val"):
+        image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text"])
+def test_one_bad_picture_is_named(tmp_path, content):
+    path = tmp_path / "bad.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"bad\.png cannot be read: (it is not there|its content is not a picture)"
+    ):
+        read_image(path)
+
+
+def test_a_file_that_vanishes_after_the_scan_is_named(folder):
+    data = image_folder(folder)
+    data.paths[0].unlink()
+    with pytest.raises(DataError, match="cannot be read: it is not there"):
+        data[0]
