@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course_utils.errors import CourseError
+from course_utils.exercises.checker import CHECK_MIME
 from course_utils.lessons import Lesson
 from course_utils.paths import ROOT
 from course_utils.runtime import RECORD_MIME
-
-CHECK_MIME = "application/vnd.cnn-course.check+json"
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 
 from course_utils import lessons, notebooks, render, results
 from course_utils.data import cards
+from course_utils.exercises.bank import exercises
 from course_utils.paths import NOTEBOOKS, ROOT
 
 LESSONS = lessons.written()
@@ -106,9 +107,7 @@ def test_closing(lesson):
 def test_exercises(lesson):
     cells = notebooks.tagged(read(lesson), "exercise")
     ids = [notebooks.exercise_of(cell)[0] for cell in cells]
-    from course_utils.exercises.bank import exercises_of
-
-    assert ids == [e.id for e in exercises_of(lesson.number)]
+    assert ids == list(exercises(lesson.number))
     assert len(ids) >= (3 if lesson.number == "00" else 5)
     assert all("..." in cell.source for cell in cells), "an exercise is answered already"
 

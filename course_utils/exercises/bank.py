@@ -165,7 +165,10 @@ def solutions_markdown(lesson: str) -> str:
     name = names[0] if names else lesson
     title = TITLES.get(name, lesson)
     lines = [f"# Solutions to lesson {lesson[:2]}: {title}", ""]
-    lines += [f"Try each exercise in [the lesson](../{name}.ipynb) before you read on: `check`, then `hint`.", ""]
+    lines += [
+        f"Try each exercise in [the lesson](../{name}.ipynb) before you read on: `check`, then `hint`.",
+        "",
+    ]
     for exercise in exercises(lesson).values():
         lines += [f"## {exercise.id} {exercise.title}", "", "```python", solution_text(exercise), "```", ""]
         lines += ["Usual mistakes:", "", *(f"- {mistake.sentence}" for mistake in exercise.mistakes), ""]

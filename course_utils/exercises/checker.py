@@ -85,7 +85,11 @@ def judge(exercise: Exercise, answer) -> CheckResult:
     >>> judge(exercise, lambda x: x * x).message
     'That is the square.'
     """
-    status, message, printed = _verdict(exercise, answer)
+    try:
+        status, message, printed = _verdict(exercise, answer)
+    except Exception as error:  # an answer can be or give an object that no look at it survives
+        status, printed = "error", ""
+        message = f"This answer, of type {type(answer).__name__}, cannot be judged: {type(error).__name__}."
     if len(message) > _LONGEST:
         message = message[:_LONGEST] + " …"
     return CheckResult(exercise.id, status, message, printed)
@@ -100,7 +104,11 @@ def _verdict(exercise: Exercise, answer) -> tuple[str, str, str]:
         text = f'The function itself is needed, without brackets: `check("{exercise.id}", {exercise.name})`. '
         return "wrong", text + f"Given was {shown(answer)}.", ""
     if not exercise.is_function and inspect.isroutine(answer):
-        return "wrong", f"A value is needed, not the function {shown(answer)}. Call it, or give its result.", ""
+        return (
+            "wrong",
+            f"A value is needed, not the function {shown(answer)}. Call it, or give its result.",
+            "",
+        )
 
     cases = exercise.cases if exercise.is_function else [Case()]
     tried = trial(_called(exercise, answer), cases, exercise.seconds, exercise.observe)
@@ -195,8 +203,14 @@ def _crash(exercise: Exercise, answer, where: str, error: BaseException) -> str:
         text = "the function calls itself without end; which case ends it?"
     line = _own_line(answer, error)
     if line is None and isinstance(error, TypeError) and "argument" in text:
-        return f"The function cannot be called as it must be, {where}: {text}. Keep the first line of the stub."
-    at = f" in line {line[0]}" + (f" of your code, `{line[1]}`" if line[1] else " of your code") if line else ""
+        return (
+            f"The function cannot be called as it must be, {where}: {text}. Keep the first line of the stub."
+        )
+    at = (
+        f" in line {line[0]}" + (f" of your code, `{line[1]}`" if line[1] else " of your code")
+        if line
+        else ""
+    )
     text = text.rstrip(".") or "no further text"
     return f"{name}{at}, {where}: {text}{'' if text.endswith('?') else '.'}"
 

@@ -167,7 +167,9 @@ def _close(expected: np.ndarray, got: np.ndarray, tolerance: float | None) -> np
     expected, got = expected.astype(complex), got.astype(complex)
     with np.errstate(all="ignore"):
         size = np.where(np.isfinite(expected), np.abs(expected), 0)
-        near = np.abs(got - expected) <= relative * (size + 0.1 * size.max(initial=0)) + (1e-7 if relative else 0)
+        near = np.abs(got - expected) <= relative * (size + 0.1 * size.max(initial=0)) + (
+            1e-7 if relative else 0
+        )
     return near | (got == expected) | (np.isnan(got) & np.isnan(expected))
 
 

@@ -1,6 +1,7 @@
 """Exercises of lesson 00: shapes, predictions, and a score to beat."""
 
 import torch
+
 from course_utils.exercises.bank import Case, Exercise, Mistake
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ class Trial:
     printed: str = ""
 
 
-def call(function, case, observe=None) -> Outcome:
-    """Call ``function`` on copies of a case's arguments, with fixed random seeds."""
+def call(function, case, observe=None, catch=Exception) -> Outcome:
+    """Call ``function`` on copies of a case's arguments, with fixed random seeds; what it raises is an outcome too."""
     args, kwargs = copied(case.args), copied(case.kwargs)
     _seed()
     try:
@@ -60,7 +61,7 @@ def call(function, case, observe=None) -> Outcome:
             value.close()
         if observe is not None:
             value = observe(value)
-    except BaseException as error:  # an answer may also call sys.exit
+    except catch as error:
         return Outcome(error=error)
     before = [*enumerate(case.args, 1), *case.kwargs.items()]
     after = [*args, *kwargs.values()]
@@ -72,20 +73,20 @@ def trial(function, cases, seconds: float, observe=None) -> Trial:
     """Run ``function`` on all ``cases`` in a thread of its own, for at most ``seconds``.
 
     A thread that is late gets ``SystemExit`` raised in it, many times, since a bare ``except`` may swallow it. One that
-    still goes on is left behind as a daemon, and what it prints is dropped. ``KeyboardInterrupt`` reaches the caller.
+    still goes on is left behind as a daemon, without a voice. ``KeyboardInterrupt`` reaches the caller.
     """
     outcomes: list[Outcome] = []
     stop = threading.Event()
 
     def work():
         for case in cases:
-            outcome = call(function, case, observe)
+            outcome = call(function, case, observe, catch=BaseException)  # an answer may also call sys.exit
             if stop.is_set():
                 return
             outcomes.append(outcome)
 
     with _same_randomness(), _deep_stack():
-        thread = threading.Thread(target=work, daemon=True)
+        thread = _Runner(work)
         with _held_prints(thread) as printed:
             thread.start()
             deadline = time.monotonic() + seconds
@@ -94,10 +95,7 @@ def trial(function, cases, seconds: float, observe=None) -> Trial:
             finally:
                 stop.set()
                 done = list(outcomes)
-                grace = time.monotonic() + GRACE
-                while thread.is_alive() and time.monotonic() < grace:
-                    _raise_in(thread)
-                    thread.join(0.005)
+                thread.stop(GRACE)
     return Trial(done, len(done) < len(cases), thread.is_alive(), _cut(printed))
 
 
@@ -128,14 +126,70 @@ def _wait(thread, deadline: float) -> None:
         thread.join(min(0.05, left))
 
 
-def _raise_in(thread) -> None:
+_RAISE = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)
+
+
+def _raise_in(thread, depth: int) -> None:
+    """Raise SystemExit in a thread; when it is caught, raise it again in the handler, ``depth`` times.
+
+    A loop around ``try: … except: pass`` catches one exception, and leaves by the next. The exception's ``__init__`` is
+    the C function itself, so that no Python code runs between the catch and the next exception.
+    """
     # SystemExit, since a thread that ends with it prints no traceback.
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+    raise_ = _RAISE(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+    ident, kind = ctypes.c_ulong(thread.ident), SystemExit
+    for _ in range(depth):
+        again = partial(raise_, ident, ctypes.py_object(kind))
+        kind = type("SystemExit", (SystemExit,), {"__init__": staticmethod(again)})
+    raise_(ident, ctypes.py_object(kind))
+
+
+class _Runner(threading.Thread):
+    """A daemon thread that can be told to stop."""
+
+    late = left = False
+
+    def __init__(self, work):
+        super().__init__(daemon=True)
+        self._work = work
+
+    def run(self):
+        try:
+            _quietly(self._work)
+        except SystemExit:  # raised as the call begins
+            pass
+        self.left = True  # from here on nothing more is raised in it
+        try:
+            _quietly(bool)
+        except SystemExit:
+            pass
+
+    def stop(self, grace: float) -> None:
+        """Raise SystemExit in it until it leaves its work, for at most ``grace`` seconds."""
+        self.late = True
+        end, depth = time.monotonic() + grace, 0
+        while self.is_alive() and time.monotonic() < end:
+            if not self.left:
+                _raise_in(self, depth)
+                depth = (depth + 1) % 4
+            self.join(0.005)
+
+
+def _quietly(action, levels: int = 4) -> None:
+    """Run ``action`` and swallow SystemExit, also the one that comes in the handler of the last."""
+    try:
+        if levels:
+            _quietly(action, levels - 1)
+            time.sleep(0)  # here a waiting exception is raised
+        else:
+            action()
+    except SystemExit:
+        pass
 
 
 def _seed() -> None:
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - answers may use the global generator
+    np.random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.default_generator.manual_seed(0)
 
@@ -143,13 +197,13 @@ def _seed() -> None:
 @contextmanager
 def _same_randomness():
     """Leave the reader's random generators as they were."""
-    python, numpy, torch = random.getstate(), np.random.get_state(), sys.modules.get("torch")  # noqa: NPY002
+    python, numpy, torch = random.getstate(), np.random.get_state(), sys.modules.get("torch")
     state = torch.default_generator.get_state() if torch else None
     try:
         yield
     finally:
         random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
+        np.random.set_state(numpy)
         if torch:
             torch.default_generator.set_state(state)
 
@@ -175,9 +229,12 @@ class _Router:
         self.stream, self.held = stream, {}
 
     def write(self, text):
-        kept = self.held.get(threading.current_thread())
+        thread = threading.current_thread()
+        kept = self.held.get(thread)
         if kept is None:
             return self.stream.write(text)
+        if thread.late:  # a loop that catches every exception ends at its next print
+            raise SystemExit
         if len(kept) <= PRINTED:
             kept.extend(text[: PRINTED + 1 - len(kept)])
         return len(text)
