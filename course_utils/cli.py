@@ -44,7 +44,7 @@ def list_lessons() -> None:
     from course_utils.lessons import TITLES, Lesson
 
     for lesson in map(Lesson, TITLES):
-        state = lesson.about["question"] if lesson.path.exists() else "(planned)"
+        state = lesson.about.get("question", lesson.title) if lesson.path.exists() else "(planned)"
         print(f"{lesson.name:30} {state}")
 
 

@@ -143,7 +143,8 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same flags as use_deterministic_algorithms(True, warn_only=True), without the compiler that it imports.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 

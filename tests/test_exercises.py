@@ -332,7 +332,7 @@ def test_right_values(answer):
     [
         ((32, 3), "wrong", "Turned."),
         ([32, 3], "wrong", "Turned."),
-        ((3, 31), "wrong", "yours is `(3, 31)`"),
+        ((3, 31), "wrong", "That is not it."),
         ((3,), "wrong", "Expected 2 entries"),
         ("3, 32", "wrong", "type str"),
         (forever, "wrong", "not the function"),

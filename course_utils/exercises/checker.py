@@ -9,6 +9,7 @@ from __future__ import annotations
 import dis
 import inspect
 import linecache
+import re
 import sys
 from dataclasses import dataclass
 
@@ -135,8 +136,13 @@ def _verdict(exercise: Exercise, answer) -> tuple[str, str, str]:
     outcome, where = tried.outcomes[first], _label(exercise, cases[first])
     if outcome.error is not None:
         return "error", _crash(exercise, answer, where, outcome.error), tried.printed
-    text = f"{where[0].upper()}{where[1:]}: {gaps[first]} {ask}" if where else f"{gaps[first]} {ask}"
-    return "wrong", text, tried.printed
+    if not exercise.is_function:
+        shape_only = re.search(r"expected;|shape is wrong|Expected \d+ entries", gaps[first])
+        gap = (
+            gaps[first] if shape_only or "xpected" not in gaps[first] else "That is not it."
+        )  # not the answer
+        return "wrong", f"{gap} {ask}", tried.printed
+    return "wrong", f"{where[0].upper()}{where[1:]}: {gaps[first]} {ask}", tried.printed
 
 
 def _called(exercise: Exercise, answer):

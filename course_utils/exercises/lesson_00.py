@@ -41,9 +41,18 @@ EXERCISES = [
         title="The shape of a batch",
         reference=(16, 3, 160, 128),
         mistakes=[
-            Mistake((16, 160, 128, 3), "That is channels last, as a picture file has it. In PyTorch the channels come before rows and columns."),
-            Mistake((3, 160, 128), "That is one image. A batch has one more axis, the first, which counts the images."),
-            Mistake((16, 3, 128, 160), "Columns before rows. Height, the number of rows, comes first: (N, C, H, W)."),
+            Mistake(
+                (16, 160, 128, 3),
+                "That is channels last, as a picture file has it. In PyTorch the channels come before rows and columns.",
+            ),
+            Mistake(
+                (3, 160, 128),
+                "That is one image. A batch has one more axis, the first, which counts the images.",
+            ),
+            Mistake(
+                (16, 3, 128, 160),
+                "Columns before rows. Height, the number of rows, comes first: (N, C, H, W).",
+            ),
             Mistake((3, 16, 160, 128), "Channels and images are exchanged: the batch axis is the first."),
             Mistake((16, 1, 160, 128), "One channel is a grey image. A colour photograph has three."),
         ],
@@ -60,11 +69,25 @@ EXERCISES = [
         reference=accuracy_of,
         cases=_PAIRS,
         mistakes=[
-            Mistake(lambda p, t: (p == t).sum(), "That counts the right answers. Accuracy is a fraction: divide by how many there are."),
-            Mistake(lambda p, t: 100 * (p == t).float().mean(), "That is in percent. The course states fractions, between 0 and 1."),
-            Mistake(lambda p, t: (p != t).float().mean(), "That is the error rate: the fraction that is wrong."),
-            Mistake(lambda p, t: (p - t).abs().float().mean(), "Classes are names, not amounts: reading a 9 as a 1 is no worse than reading it as an 8. Compare for equality."),
-            Mistake(lambda p, t: torch.equal(p, t), "That asks whether all answers are right at once. Compare element by element, with ==."),
+            Mistake(
+                lambda p, t: (p == t).sum(),
+                "That counts the right answers. Accuracy is a fraction: divide by how many there are.",
+            ),
+            Mistake(
+                lambda p, t: 100 * (p == t).float().mean(),
+                "That is in percent. The course states fractions, between 0 and 1.",
+            ),
+            Mistake(
+                lambda p, t: (p != t).float().mean(), "That is the error rate: the fraction that is wrong."
+            ),
+            Mistake(
+                lambda p, t: (p - t).abs().float().mean(),
+                "Classes are names, not amounts: reading a 9 as a 1 is no worse than reading it as an 8. Compare for equality.",
+            ),
+            Mistake(
+                lambda p, t: torch.equal(p, t),
+                "That asks whether all answers are right at once. Compare element by element, with ==.",
+            ),
         ],
         hints=(
             "`predictions == targets` compares element by element.",
@@ -78,11 +101,23 @@ EXERCISES = [
         reference=predicted_classes,
         cases=[Case(_LOGITS), Case(-_LOGITS), Case(torch.tensor([[-3.0, -1.0, -2.0, -9.0]]))],
         mistakes=[
-            Mistake(lambda z: z.argmax(dim=0), "That looks down each column: for every class, which image leans to it most. You want, for every image, which class."),
-            Mistake(lambda z: z.max(dim=1).values, "That is how high the best logit is. Asked for is where it stands: its column number."),
+            Mistake(
+                lambda z: z.argmax(dim=0),
+                "That looks down each column: for every class, which image leans to it most. You want, for every image, which class.",
+            ),
+            Mistake(
+                lambda z: z.max(dim=1).values,
+                "That is how high the best logit is. Asked for is where it stands: its column number.",
+            ),
             Mistake(lambda z: z.argmin(dim=1), "That is the class the network leans to least."),
-            Mistake(lambda z: z.argmax(), "Without an axis, argmax looks at the flattened table and gives one number for the whole batch."),
-            Mistake(lambda z: z.softmax(dim=1), "Those are probabilities. They are in the same order as the logits; you still have to say which is largest."),
+            Mistake(
+                lambda z: z.argmax(),
+                "Without an axis, argmax looks at the flattened table and gives one number for the whole batch.",
+            ),
+            Mistake(
+                lambda z: z.softmax(dim=1),
+                "Those are probabilities. They are in the same order as the logits; you still have to say which is largest.",
+            ),
             Mistake(lambda z: z.argmax(dim=1) + 1, "Off by one: classes are counted from 0, like columns."),
         ],
         hints=(
@@ -113,7 +148,10 @@ EXERCISES = [
                 lambda a, b: 1 / len(torch.unique(a)),
                 "One over the number of classes is right only if all classes are equally common. Real data rarely is.",
             ),
-            Mistake(lambda a, b: torch.bincount(a).argmax(), "That is the commonest class. Asked for is the accuracy of always answering it."),
+            Mistake(
+                lambda a, b: torch.bincount(a).argmax(),
+                "That is the commonest class. Asked for is the accuracy of always answering it.",
+            ),
             Mistake(
                 lambda a, b: (b == torch.bincount(a).argmax()).sum(),
                 "That counts the right answers. Divide by the number of test targets.",
@@ -131,12 +169,30 @@ EXERCISES = [
         reference=prepare_scan,
         cases=[Case(_SCAN), Case(torch.full((4, 4), 255)), Case(torch.arange(0, 64).reshape(8, 8) * 4)],
         mistakes=[
-            Mistake(lambda s: (s.float() / 255)[None, None], "Ink is still dark: you scaled but did not invert. This is the mistake that the lesson shows live."),
-            Mistake(lambda s: (255 - s.float())[None, None], "Inverted, but still between 0 and 255. The network was trained on values between 0 and 1."),
-            Mistake(lambda s: 1 - s.float() / 255, "The values are right. The shape is that of a bare image: the network wants (N, C, H, W)."),
-            Mistake(lambda s: (1 - s.float() / 255)[None], "One axis is missing: a batch of one grey image has both a batch axis and a channel axis."),
-            Mistake(lambda s: (1 - s // 255).float()[None, None], "Whole-number division makes every grey value 0 and loses all shades. Turn the scan into floats first."),
-            Mistake(lambda s: (-s.float() / 255)[None, None], "The sign is turned, so paper is -1. Inverting a range of 0 to 1 means 1 - value."),
+            Mistake(
+                lambda s: (s.float() / 255)[None, None],
+                "Ink is still dark: you scaled but did not invert. This is the mistake that the lesson shows live.",
+            ),
+            Mistake(
+                lambda s: (255 - s.float())[None, None],
+                "Inverted, but still between 0 and 255. The network was trained on values between 0 and 1.",
+            ),
+            Mistake(
+                lambda s: 1 - s.float() / 255,
+                "The values are right. The shape is that of a bare image: the network wants (N, C, H, W).",
+            ),
+            Mistake(
+                lambda s: (1 - s.float() / 255)[None],
+                "One axis is missing: a batch of one grey image has both a batch axis and a channel axis.",
+            ),
+            Mistake(
+                lambda s: (1 - s // 255).float()[None, None],
+                "Whole-number division makes every grey value 0 and loses all shades. Turn the scan into floats first.",
+            ),
+            Mistake(
+                lambda s: (-s.float() / 255)[None, None],
+                "The sign is turned, so paper is -1. Inverting a range of 0 to 1 means 1 - value.",
+            ),
         ],
         hints=(
             "Three things differ: the type, the range with its direction, and the number of axes.",

@@ -1,0 +1,228 @@
+"""The training loop itself, with what it must remember to be resumed. :class:`course_utils.Trainer` runs it."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from accelerate.utils import broadcast
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from course_utils import checkpoints
+from course_utils.errors import TrainingError
+from course_utils.history import lower_is_better
+from course_utils.meter import Meter, finite, snapshot, train_mode
+from course_utils.optim import EMA
+from course_utils.resume import resume_run, save_run
+
+# On a CPU a number is there at once; on a GPU reading one waits for all work before it.
+READ_EVERY = {"cpu": 1}
+
+
+@dataclass
+class State:
+    """Where a run stands, in plain values."""
+
+    epoch: int = 0  # epochs finished
+    batch: int = 0  # batches finished in the epoch under way
+    step: int = 0  # optimizer steps
+    seconds: float = 0.0  # spent in the epoch under way
+    rows: list = field(default_factory=list)
+    best: float | None = None
+    stale: int = 0  # epochs since the best one
+    stopped: bool = False
+
+
+class Loop:
+    """One call of ``Trainer.fit``: ``begin`` (perhaps from a checkpoint), ``run``, ``close``."""
+
+    def __init__(self, trainer, train, epochs, valid, monitor, patience, folder, every):
+        self.trainer, self.train, self.epochs, self.valid = trainer, train, epochs, valid
+        self.monitor, self.patience, self.folder, self.every = monitor, patience, folder, every
+        self.model, self.device, self.accelerator = trainer.model, trainer.device, trainer.accelerator()
+        self.is_main, self.world = self.accelerator.is_main_process, self.accelerator.num_processes
+        if hasattr(train, "batches"):
+            train.to(self.device).shard(self.accelerator.process_index, self.world)
+        elif self.world > 1:
+            self.train = self.accelerator.prepare_data_loader(train)
+        self.batches = len(self.train)
+        self.loader_rng = getattr(self.train, "generator", None)  # a DataLoader may have its own
+        self.scheduler, self.schedule_steps = trainer.scheduler, None
+        if self.scheduler is not None and not isinstance(self.scheduler, LRScheduler):
+            self.schedule_steps = -(-self.batches // trainer.accumulate) * epochs
+            self.scheduler = self.scheduler(trainer.optimizer, self.schedule_steps)
+        self.plateau = isinstance(self.scheduler, ReduceLROnPlateau)
+        self.ema = EMA(self.model, trainer.ema) if trainer.ema else None
+        self.meter = Meter(every=READ_EVERY.get(self.device.type, 50))
+        self.state, self.progress = State(), None
+        self.best = self.good = self.epoch_rng = self.resumed_rng = None
+
+    def begin(self, resume: bool) -> None:
+        """Wrap the model for the device and the processes; continue from a checkpoint if there is one."""
+        self.net, self.optimizer = self.accelerator.prepare(self.model), self.trainer.optimizer
+        if (
+            self.accelerator.scaler is not None
+        ):  # else the wrapper only costs: it searches for a package each step
+            self.optimizer = self.accelerator.prepare_optimizer(self.optimizer)
+        self.optimizer.zero_grad()
+        if self.folder is not None and resume:
+            resume_run(self)
+        elif self.folder is not None and self.is_main:
+            checkpoints.clear(self.folder)
+
+    def run(self) -> None:
+        """Train until the last epoch or early stopping, then put the best weights back."""
+        while self.state.epoch < self.epochs and not self.state.stopped:
+            if self.good is None or finite(self.model):
+                self.good = snapshot(self.model)
+            self.progress.start_epoch(self.state.epoch + 1, self.state.batch)
+            self._train_epoch()
+            self._end_epoch()
+        if self.best is not None:
+            checkpoints.copy_weights(self.model, self.best)
+        elif self.ema is not None:
+            checkpoints.copy_weights(self.model, self.ema.weights)
+
+    def close(self) -> None:
+        """Take the bar away, and from the model what Accelerate has added to it."""
+        if self.progress is not None:
+            self.progress.close()
+        added = self.model.__dict__
+        if "_original_forward" in added:
+            del added["_original_forward"], added["forward"]
+        added.pop("_is_accelerate_prepared", None)
+
+    def _train_epoch(self) -> None:
+        trainer, s = self.trainer, self.state
+        started = time.perf_counter() - s.seconds
+        train_mode(self.net)
+        for batch in self._batches():
+            X, y = trainer.place(batch)
+            if trainer.batch_hook is not None:
+                X, y = trainer.batch_hook(X, y)
+            place = s.batch % trainer.accumulate
+            group = min(trainer.accumulate, self.batches - s.batch + place)  # the last group may be smaller
+            complete = place == group - 1
+            with nullcontext() if complete else self.accelerator.no_sync(self.net):
+                outputs = self.net(X)
+                loss = trainer.loss(outputs, y)
+                self._measure(X, y, outputs, loss)
+                self.accelerator.backward(loss / group if group > 1 else loss)
+            s.batch += 1
+            if complete:
+                self._step()
+            s.seconds = time.perf_counter() - started
+            self.progress.step(s.batch, self.meter.loss)
+            if complete and self.every and s.step % self.every == 0 and s.batch < self.batches:
+                save_run(self)
+
+    def _measure(self, X, y, outputs, loss) -> None:
+        """Note the batch's numbers; stop before a step is taken on a loss that is not finite."""
+        s, values = self.state, {"loss": loss.detach()}
+        if self.trainer.batch_hook is None:
+            with torch.no_grad():
+                values |= self.trainer.measure(outputs, y)
+        self.meter.add(len(X), values)
+        if self.meter.loss is not None and not math.isfinite(self.meter.loss):
+            self._stop(self.meter.loss, s.batch - self.meter.ago, X)
+
+    def _step(self) -> None:
+        if self.trainer.clip is not None:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.trainer.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        skipped = getattr(self.optimizer, "step_was_skipped", False)  # by the scaler, after an overflow
+        if self.scheduler is not None and not self.plateau and not skipped:
+            self.scheduler.step()
+        if self.ema is not None:
+            self.ema.update(self.model)
+        self.state.step += 1
+
+    def _end_epoch(self) -> None:
+        s, lr = self.state, self._lr()
+        row = {"epoch": s.epoch + 1, "step": s.step, **self.meter.means()}
+        if not math.isfinite(row["loss"]):
+            self._stop(self.meter.loss, s.batch - 1 - self.meter.ago)
+        if self.valid is not None:
+            with self._averaged():
+                row |= {f"valid_{k}": v for k, v in self.trainer.evaluate(self.valid).items()}
+                if not math.isfinite(row["valid_loss"]):
+                    self._stop(row["valid_loss"], s.batch - 1, what="the validation loss")
+                self._judge(row)
+        if self.plateau:
+            self.scheduler.step(row.get(self.monitor, row["loss"]))
+        row |= {"lr": lr, "seconds": s.seconds}
+        s.rows.append(row)
+        s.epoch, s.batch, s.seconds, self.meter.sums, self.meter.count = s.epoch + 1, 0, 0.0, {}, 0
+        self.progress.end_epoch(row)
+        if self.folder is not None:
+            save_run(self)
+
+    def _judge(self, row: dict) -> None:
+        """Keep the weights if this epoch is the best; count the epochs since; stop when patience is out."""
+        s = self.state
+        if self.monitor not in row:
+            raise TrainingError(f"monitor={self.monitor!r} was not measured. Valid: {', '.join(row)}.")
+        value = row[self.monitor]
+        better = s.best is None or (value < s.best if lower_is_better(self.monitor) else value > s.best)
+        s.stale = 0 if better else s.stale + 1
+        if better:
+            s.best, self.best = value, snapshot(self.model)
+        s.stopped = self.patience is not None and s.stale >= self.patience
+
+    @contextmanager
+    def _averaged(self):
+        """Put the averaged weights into the model for a while; give all processes the first one's statistics."""
+        if self.world > 1:
+            for buffer in self.model.buffers():
+                buffer.copy_(broadcast(buffer))
+        if self.ema is None:
+            yield
+            return
+        raw = snapshot(self.model)
+        checkpoints.copy_weights(self.model, self.ema.weights)
+        try:
+            yield
+        finally:
+            checkpoints.copy_weights(self.model, raw)
+
+    def _batches(self):
+        """The rest of this epoch's batches."""
+        s = self.state
+        if hasattr(self.train, "batches"):
+            return self.train.batches(s.epoch, s.batch)
+        own = self.loader_rng
+        if s.batch == 0:
+            # The order is drawn when the epoch begins: replaying it needs the generators as they were then.
+            self.epoch_rng = (checkpoints.rng_state(), own.get_state() if own else None)
+            return iter(self.train)
+        checkpoints.set_rng_state(self.epoch_rng[0])
+        if own:
+            own.set_state(self.epoch_rng[1])
+        batches = iter(self.train)
+        for _ in range(s.batch):
+            next(batches)
+        checkpoints.set_rng_state(self.resumed_rng)
+        return batches
+
+    def _lr(self) -> float:
+        return max(group["lr"] for group in self.optimizer.param_groups)
+
+    def _stop(self, loss: float, batch: int, X=None, what: str = "the loss") -> None:
+        """Raise, with the last good weights back in the model; ``batch`` counts from 0 in this epoch."""
+        s, group = self.state, self.trainer.accumulate
+        step = s.step - -(-s.batch // group) + batch // group + 1
+        kept, words = (self.best, "the best epoch") if self.best else (self.good, "the start of this epoch")
+        checkpoints.copy_weights(self.model, kept)
+        bad_input = isinstance(X, torch.Tensor) and not bool(torch.isfinite(X).all())
+        raise TrainingError(
+            f"{what} is {loss} at step {step} (epoch {s.epoch + 1}, batch {batch + 1}), "
+            f"learning rate {self._lr():.3g}. "
+            + ("This batch of images itself holds NaN or infinity: look at the data. " if bad_input else "")
+            + "Try a learning rate ten times smaller, clip=1.0, or a warm-up; look for log(0) or a division by zero "
+            f"in the loss. The model holds the weights of {words} again"
+            + (f"; the last checkpoint is in {self.folder}." if self.folder is not None else ".")
+        )

@@ -1,0 +1,385 @@
+"""The trainer does what the plain loop does, and each feature is a small visible difference from it."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import matplotlib
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from course_utils.augment import Mixup
+from course_utils.errors import TrainingError
+from course_utils.history import History
+from course_utils.loaders import TensorLoader
+from course_utils.optim import EMA, cosine, layer_groups
+from course_utils.paths import ROOT
+from course_utils.trainer import Trainer, accuracy
+
+
+def data(n=40, seed=0):
+    """Images whose class is the brighter half: a net can learn it in a few steps."""
+    g = torch.Generator().manual_seed(seed)
+    targets = torch.randint(0, 2, (n,), generator=g)
+    images = torch.rand(n, 1, 8, 8, generator=g)
+    images[targets == 1, :, :, 4:] += 1
+    images[targets == 0, :, :, :4] += 1
+    return images, targets
+
+
+def net(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2))
+
+
+def sgd(model, lr=0.05):
+    return torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+
+
+def trainer(model=None, lr=0.05, **options):
+    model = model or net()
+    return Trainer(model, sgd(model, lr), device="cpu", **options)
+
+
+def bare_loop(model, batches, epochs, accumulate=1, clip=None):
+    """Lesson 08's loop."""
+    optimizer = sgd(model)
+    model.train()
+    for _ in range(epochs):
+        for i, (X, y) in enumerate(batches):
+            loss = F.cross_entropy(model(X), y) / accumulate
+            loss.backward()
+            if (i + 1) % accumulate == 0:
+                if clip:
+                    nn.utils.clip_grad_norm_(model.parameters(), clip)
+                optimizer.step()
+                optimizer.zero_grad()
+    return model
+
+
+def same(a, b, **tolerance):
+    for (name, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+        torch.testing.assert_close(
+            x, y, msg=lambda m, name=name: f"{name}: {m}", **(tolerance or {"rtol": 0, "atol": 0})
+        )
+
+
+@pytest.mark.parametrize("options", [{}, {"clip": 0.1}, {"accumulate": 2}])
+def test_equals_the_bare_loop(options):
+    images, targets = data()
+    batches = [(images[i : i + 10], targets[i : i + 10]) for i in range(0, 40, 10)]
+    expected = bare_loop(net(), batches, epochs=2, **options)
+    t = trainer(channels_last=False, **options)
+    t.fit(TensorLoader(images, targets, 10), 2, progress=False)
+    same(t.model, expected)
+
+
+def test_accumulated_batches_equal_one_large_batch_and_the_rest_counts_fully():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    torch.manual_seed(0)
+    twin = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    twin.load_state_dict(model.state_dict())
+    images, targets = data(30)
+    a = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.1), accumulate=2, device="cpu")
+    b = Trainer(twin, torch.optim.SGD(twin.parameters(), lr=0.1), device="cpu")
+    a.fit(TensorLoader(images, targets, 10), 1, progress=False)  # batches 10 + 10, then 10 alone
+    b.fit(TensorLoader(images, targets, 20), 1, progress=False)
+    same(model, twin, rtol=1e-5, atol=1e-6)
+
+
+def test_channels_last_by_default_and_predictions_agree():
+    model = net()
+    twin = net()
+    t = trainer(model)
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    images, targets = data()
+    twin.eval()
+    torch.testing.assert_close(t.predict(TensorLoader(images, targets)), twin(images).detach())
+
+
+def test_history_and_evaluation():
+    t = trainer()
+    train, valid = (
+        TensorLoader(*data(), batch_size=10, shuffle=True),
+        TensorLoader(*data(25, 1), batch_size=10),
+    )
+    history = t.fit(train, 4, valid=valid, progress=False)
+    assert history["epoch"] == [1, 2, 3, 4] and history["step"] == [4, 8, 12, 16]
+    assert {"loss", "accuracy", "valid_loss", "valid_accuracy", "lr", "seconds"} <= set(history.columns)
+    best = history.best("valid_loss")
+    assert t.evaluate(valid)["loss"] == pytest.approx(best["valid_loss"])  # the best weights are back
+    logits = t.predict(valid)
+    assert t.evaluate(valid)["accuracy"] == pytest.approx(
+        (logits.argmax(1) == valid.targets).float().mean().item()
+    )
+    with pytest.raises(KeyError, match=r"no 'banana'.*valid_loss"):
+        history["banana"]
+
+
+def test_history_plots_itself():
+    matplotlib.use("Agg")
+    pytest.importorskip("course_utils.plots")
+    history = History(
+        [{"epoch": 1, "loss": 1.0, "valid_loss": 1.1}, {"epoch": 2, "loss": 0.5, "valid_loss": 0.7}]
+    )
+    axes = history.plot()
+    assert axes.get_xlabel() == "epoch" and axes.get_ylabel() == "loss"
+    assert len(axes.get_lines()) >= 2
+
+
+def test_evaluate_changes_no_mode_and_keeps_frozen_statistics():
+    model = net()
+    model[1].requires_grad_(False)
+    t = Trainer(
+        model, torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1), device="cpu"
+    )
+    before = model[1].running_mean.clone()
+    t.fit(TensorLoader(*data(), batch_size=10), 1, progress=False)
+    assert torch.equal(model[1].running_mean, before)
+    model.train()
+    model[1].eval()
+    t.evaluate(TensorLoader(*data()))
+    assert model.training and not model[1].training
+
+
+def test_early_stopping_counts_epochs_without_a_better_one():
+    t = trainer(lr=0.0)  # learns nothing: the first epoch stays the best, but for the running statistics
+    t.model[1].requires_grad_(False)
+    valid = TensorLoader(*data(20, 1))
+    history = t.fit(TensorLoader(*data(), batch_size=10), 50, valid=valid, early_stopping=3, progress=False)
+    assert len(history) == 4
+    with pytest.raises(TrainingError, match="pass valid"):
+        t.fit(TensorLoader(*data()), 1, early_stopping=2)
+    with pytest.raises(TrainingError, match=r"monitor='valid_f1' was not measured. Valid: .*valid_accuracy"):
+        t.fit(TensorLoader(*data()), 1, valid=valid, monitor="valid_f1", progress=False)
+
+
+@pytest.mark.parametrize("every", [1, 3, 50])
+def test_non_finite_loss_stops_with_the_last_good_weights(every, monkeypatch):
+    t = trainer()
+    calls = [0]
+
+    def loss(outputs, targets):
+        calls[0] += 1
+        return F.cross_entropy(outputs, targets) * (float("nan") if calls[0] == 7 else 1.0)
+
+    t.loss = loss
+    first_epoch = trainer()
+    first_epoch.fit(TensorLoader(*data(), batch_size=10), 1, progress=False)
+    monkeypatch.setattr("course_utils.loop.READ_EVERY", {"cpu": every})
+    with pytest.raises(
+        TrainingError, match=r"loss is nan at step 7 .*learning rate 0\.05.*clip=1\.0.*start of"
+    ):
+        t.fit(TensorLoader(*data(), batch_size=10), 2, progress=False)
+    same(t.model, first_epoch.model)
+    assert "_is_accelerate_prepared" not in t.model.__dict__
+
+
+def test_non_finite_images_are_named():
+    images, targets = data()
+    images[17] = float("inf")
+    with pytest.raises(TrainingError, match="batch of images itself holds NaN"):
+        trainer().fit(TensorLoader(images, targets, 10), 1, progress=False)
+
+
+def test_divergence_is_caught(tmp_path):
+    t = trainer(lr=1e30)
+    with pytest.raises(TrainingError, match="last checkpoint is in"):
+        t.fit(
+            TensorLoader(*data(), batch_size=10),
+            5,
+            valid=TensorLoader(*data()),
+            checkpoint=tmp_path,
+            progress=False,
+        )
+    assert all(bool(torch.isfinite(p).all()) for p in t.model.parameters())
+
+
+def test_ema_is_what_is_validated_and_kept():
+    t = trainer(ema=0.5)
+    valid = TensorLoader(*data(20, 1))
+    history = t.fit(TensorLoader(*data(), batch_size=10), 3, valid=valid, progress=False)
+    assert t.evaluate(valid)["loss"] == pytest.approx(history.best()["valid_loss"])
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    average, expected = EMA(model, 0.9), 0.0
+    for step in range(1, 4):
+        nn.init.constant_(model.weight, step)
+        average.update(model)
+        keep = min(0.9, (1 + step) / (10 + step))
+        expected = keep * expected + (1 - keep) * step
+    assert average.weights["weight"].item() == pytest.approx(expected)
+    with pytest.raises(TrainingError, match=r"ema is 1\.5"):
+        trainer(ema=1.5)
+
+
+def test_batch_hook_and_soft_targets():
+    t = trainer(batch_hook=Mixup(classes=2))
+    history = t.fit(TensorLoader(*data(), batch_size=10), 1, valid=TensorLoader(*data()), progress=False)
+    assert "accuracy" not in history.columns and "valid_accuracy" in history.columns
+
+
+def test_other_tasks_than_classification():
+    model = nn.Conv2d(1, 1, 3, padding=1)
+    metrics = {"worst_error": lambda out, y: (out - y).abs().max()}
+    t = Trainer(model, sgd(model, 0.01), F.mse_loss, metrics=metrics, device="cpu")
+    images, _ = data()
+    history = t.fit(TensorLoader(images, images, 10), 2, progress=False)
+    assert history.best("worst_error")["worst_error"] == min(history["worst_error"])
+    segment = nn.Conv2d(1, 3, 3, padding=1)
+    t = Trainer(segment, sgd(segment, 0.01), device="cpu")
+    assert "accuracy" in t.fit(TensorLoader(images, (images[:, 0] > 1).long(), 10), 1, progress=False).columns
+
+
+def test_ordinary_dataloader():
+    loader = DataLoader(TensorDataset(*data()), batch_size=10)
+    a, b = trainer(), trainer()
+    a.fit(loader, 2, valid=loader, progress=False)
+    b.fit(TensorLoader(*data(), batch_size=10), 2, valid=TensorLoader(*data(), batch_size=10), progress=False)
+    same(a.model, b.model)
+    assert a.predict(loader).shape == (40, 2)
+
+
+def test_scheduler_steps_with_the_optimizer():
+    t = trainer(scheduler=cosine(warmup=0.25), accumulate=2)
+    history = t.fit(TensorLoader(*data(), batch_size=10), 4, progress=False)
+    assert history["step"] == [2, 4, 6, 8]
+    assert 0.05 > history["lr"][0] > history["lr"][1] > history["lr"][2] > history["lr"][3] == 0
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(t.optimizer, patience=0, threshold=1e9)
+    t.optimizer.param_groups[0]["lr"] = 0.1
+    t.scheduler = plateau
+    assert t.fit(TensorLoader(*data(), batch_size=10), 3, progress=False)["lr"] == pytest.approx(
+        [0.1, 0.1, 0.01]
+    )
+
+
+def test_layer_groups():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2)), nn.Linear(2, 2)
+    )
+    model[0].requires_grad_(False)
+    groups = layer_groups(model, lr=1.0, decay=0.1, weight_decay=0.5, head_lr=3.0)
+    parameters = [p for group in groups for p in group["params"]]
+    assert len(parameters) == len({id(p) for p in parameters}) == 6
+    assert [round(g["lr"], 6) for g in groups] == [0.01, 0.01, 0.1, 3.0, 3.0]
+    assert [g["weight_decay"] for g in groups] == [0.5, 0.0, 0.0, 0.5, 0.0]
+
+
+def test_wrong_arguments():
+    model = net()
+    with pytest.raises(TrainingError, match="not the model's"):
+        Trainer(model, sgd(net()))
+    with pytest.raises(TrainingError, match="accumulate is 0"):
+        trainer(accumulate=0)
+    with pytest.raises(TrainingError, match=r"unknown precision 'fp8'. Valid: auto, no"):
+        trainer(precision="fp8")
+    with pytest.raises(TrainingError, match="no instructions of its own"):
+        trainer(precision="fp16")
+
+
+def test_full_precision_on_a_cpu():
+    t = trainer()
+    assert t.precision == "no"
+    assert t.predict(TensorLoader(*data())).dtype == torch.float32
+
+
+def test_trainers_of_different_precision_live_side_by_side(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    plain, half = trainer(), trainer(precision="bf16")
+    forward = half.model.forward
+    for t in (plain, half, plain):
+        t.fit(TensorLoader(*data(), batch_size=20), 1, valid=TensorLoader(*data()), progress=False)
+    assert half.model.forward == forward and not {"forward", "_original_forward"} & set(half.model.__dict__)
+    assert half.predict(TensorLoader(*data())).dtype == torch.float32
+    same_weights = trainer()
+    for _ in range(2):
+        same_weights.fit(TensorLoader(*data(), batch_size=20), 1, valid=TensorLoader(*data()), progress=False)
+    assert plain.model[0].weight.dtype == torch.float32
+
+
+def test_progress_is_one_line_an_epoch_and_nothing_on_stderr(capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer().fit(TensorLoader(*data(), batch_size=10), 2, valid=TensorLoader(*data()))
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert [line.split(" · ")[0] for line in out.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    trainer().fit(TensorLoader(*data(), batch_size=10), 2, progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_in_a_notebook_is_one_output():
+    import nbformat
+    from nbclient import NotebookClient
+
+    code = (
+        "import torch\nfrom torch import nn\nfrom course_utils.trainer import Trainer\n"
+        "from course_utils.loaders import TensorLoader\n"
+        "model = nn.Linear(4, 2)\n"
+        "t = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.1), device='cpu')\n"
+        "history = t.fit(TensorLoader(torch.rand(8, 4), torch.zeros(8).long(), 2), 3)"
+    )
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(
+        nb, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    ).execute()
+    (output,) = nb.cells[0].outputs
+    assert output.output_type == "display_data"
+    assert output.data["text/plain"].startswith("epoch 3/3 · loss ")
+
+
+def test_bar_in_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("course_utils.progress._mode", lambda: "bar")
+    trainer().fit(TensorLoader(*data(), batch_size=10), 2)
+    err = capsys.readouterr().err
+    assert "epoch 2/2: 100%" in err or "epoch 2/2 · loss" in err
+
+
+PROCESSES = """
+import sys, torch
+from torch import nn
+from course_utils.loaders import TensorLoader
+from course_utils.trainer import Trainer
+torch.manual_seed(0)
+model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+g = torch.Generator().manual_seed(1)
+images, targets = torch.rand(24, 1, 2, 2, generator=g), torch.randint(0, 2, (24,), generator=g)
+t = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.5), device="cpu")
+world = t.accelerator().num_processes
+loader = TensorLoader(images, targets, 12 // world, shuffle=True, seed=0)
+t.fit(loader, 3, valid=TensorLoader(images, targets), checkpoint=sys.argv[1], checkpoint_every=1, progress=False)
+if t.accelerator().is_main_process:
+    torch.save(model.state_dict(), sys.argv[2])
+print("processes", world)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no libuv in every build")
+def test_two_processes_train_as_one_with_the_double_batch(tmp_path, monkeypatch):
+    script = tmp_path / "train.py"
+    script.write_text(PROCESSES)
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    out = tmp_path / "two.pt"
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    done = subprocess.run(
+        [sys.executable, *launch, str(tmp_path / "run"), str(out)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "processes 2" in done.stdout
+    expected = {}
+    monkeypatch.setattr(sys, "argv", ["train.py", str(tmp_path / "one"), str(tmp_path / "one.pt")])
+    exec(PROCESSES, expected)  # noqa: S102 - the same lines in this process
+    for name, tensor in torch.load(out, weights_only=True).items():
+        torch.testing.assert_close(tensor, expected["model"].state_dict()[name])
+
+
+def test_accuracy():
+    assert accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1])).item() == 0.5
