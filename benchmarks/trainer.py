@@ -27,7 +27,7 @@ from course_utils.loaders import TensorLoader
 from course_utils.trainer import Trainer
 
 AIMS = {"busy": 1.03, "tiny": 1.06}
-BATCHES = {"busy": 12, "tiny": 30}
+BATCHES = {"busy": 8, "tiny": 24}
 BATCH_SIZE = {"busy": 128, "tiny": 512}
 
 

@@ -63,9 +63,7 @@ class Loop:
     def begin(self, resume: bool) -> None:
         """Wrap the model for the device and the processes; continue from a checkpoint if there is one."""
         self.net, self.optimizer = self.accelerator.prepare(self.model), self.trainer.optimizer
-        if (
-            self.accelerator.scaler is not None
-        ):  # else the wrapper only costs: it searches for a package each step
+        if self.accelerator.scaler is not None:  # without one the wrapper only costs time at each step
             self.optimizer = self.accelerator.prepare_optimizer(self.optimizer)
         self.optimizer.zero_grad()
         if self.folder is not None and resume:

@@ -93,7 +93,7 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
         _fill_in_solutions(nb)
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{lesson.name}.ipynb"
-    problems, began = [], time.perf_counter()
+    problems, commit, began = [], _commit(), time.perf_counter()
     try:
         with environment(COURSE_RUNS=str(out.resolve() / "runs")):
             executed = papermill.execute_notebook(
@@ -121,7 +121,7 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
     record = find_output(executed, RECORD_MIME)
     if not record and not problems:
         problems.append("the notebook stored no results: its last cell must call record(...).")
-    run = _as_run(lesson, record[-1] if record else {}, seconds)
+    run = _as_run(lesson, record[-1] if record else {}, seconds, commit)
     if record and not parameters.get("DATA_DIR"):
         problems += missed(lesson, run)
     if with_solutions:
@@ -185,7 +185,7 @@ def machine() -> str:
     return f"{name}, {cores} cores, {memory:.0f} GiB, {platform.system()}"
 
 
-def _as_run(lesson: Lesson, record: dict, seconds: float) -> dict:
+def _as_run(lesson: Lesson, record: dict, seconds: float, commit: str | None) -> dict:
     return {
         "lesson": lesson.name,
         "profile": record.get("profile"),
@@ -198,7 +198,7 @@ def _as_run(lesson: Lesson, record: dict, seconds: float) -> dict:
         "versions": record.get("versions", {}),
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": _commit(),
+        "commit": commit,
     }
 
 

@@ -253,7 +253,7 @@ def test_scheduler_steps_with_the_optimizer():
     t.optimizer.param_groups[0]["lr"] = 0.1
     t.scheduler = plateau
     assert t.fit(TensorLoader(*data(), batch_size=10), 3, progress=False)["lr"] == pytest.approx(
-        [0.1, 0.1, 0.01]
+        [0.1, 0.01, 0.001]
     )
 
 
