@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, DataError
 from course_utils.paths import NOTEBOOKS
 
 app = typer.Typer(
@@ -175,8 +175,14 @@ def data_fetch(names: Names = None) -> None:
     """Fetch datasets into the cache: from the mirror if COURSE_MIRROR is set, else from the public source."""
     from course_utils.data import fetch
 
+    failed = False
     for name in _names(names):
-        print(f"{name:16} {fetch(name)}")
+        try:
+            print(f"{name:16} {fetch(name)}")
+        except DataError as error:
+            failed = True
+            print(f"{name:16} FAILED: {error}")
+    raise typer.Exit(1 if failed else 0)
 
 
 @data_app.command("verify")
@@ -188,7 +194,8 @@ def data_verify(names: Names = None) -> None:
     for name in _names(names):
         found = verify(name)
         bad = [(file, message) for file, ok, message in found if not ok]
-        print(f"{name:16} {len(found) - len(bad)} of {len(found)} files are right")
+        state = f"{len(found) - len(bad)} of {len(found)} files are right" if found else "not fetched"
+        print(f"{name:16} {state}")
         for file, message in bad[:10]:
             print(f"  {file}: {message}")
         wrong += len(bad)

@@ -145,7 +145,9 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     # The same flags as use_deterministic_algorithms(True, warn_only=True), without the compiler that it imports.
     torch.set_deterministic_debug_mode("warn")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and the course reads no such memory
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # costs time, and the course reads no such memory
+    )
     torch.backends.cudnn.benchmark = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 

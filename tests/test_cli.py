@@ -9,6 +9,7 @@ import pytest
 from test_runner import RECORD, START
 
 from course_utils import cli
+from course_utils.data.archives import ArchiveError
 
 
 def call(monkeypatch, *arguments) -> int:
@@ -84,3 +85,19 @@ def test_list_data_and_doctor(capfd):
     doctor = course("doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert "GFLOP/s" in doctor.stdout and "torch" in doctor.stdout
+
+
+def test_a_fetch_that_fails_is_exit_code_1_and_leaves_the_cache_empty(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COURSE_MIRROR", str(tmp_path / "empty"))
+    monkeypatch.setattr(sys.modules["course_utils.data.fetch"], "download", refuse)
+    assert call(monkeypatch, "data", "fetch", "digits", "fashion_mnist") == 1
+    printed = capsys.readouterr().out
+    assert "digits           package" in printed
+    assert "FAILED: fashion_mnist" in printed and "COURSE_MIRROR" in printed
+    assert call(monkeypatch, "data", "verify", "fashion_mnist") == 0
+    assert "not fetched" in capsys.readouterr().out
+
+
+def refuse(url, path, limit):
+    raise ArchiveError("the server cannot be reached")
