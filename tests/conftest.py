@@ -1,9 +1,14 @@
 """Fixtures that several test files share."""
 
+import os
+
 import nbformat
 import pytest
 
 from course_utils import lessons
+
+# Tests run side by side: one thread each is faster than several that wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
