@@ -87,3 +87,9 @@ def test_no_registry_address_and_no_unsafe_loading_anywhere():
             assert not hosts.search(text), f"{path} names a registry"
         if path.suffix == ".py" and path.name != "test_package.py":
             assert not unsafe.search(text), f"{path} loads something unsafely"
+
+
+def test_what_a_wheel_takes_along_exists():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    folders = build["targets"]["wheel"]["force-include"]
+    assert all(any((ROOT / folder).iterdir()) for folder in folders)
