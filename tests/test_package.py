@@ -91,5 +91,4 @@ def test_no_registry_address_and_no_unsafe_loading_anywhere():
 
 def test_what_a_wheel_takes_along_exists():
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    folders = build["targets"]["wheel"]["force-include"]
-    assert all(any((ROOT / folder).iterdir()) for folder in folders)
+    assert all(any((ROOT / folder).iterdir()) for folder in build["targets"]["wheel"]["only-include"])
