@@ -69,3 +69,22 @@ def test_an_unavailable_device_says_which_are_usable():
         pytest.skip("this machine has Apple's MPS")
     with pytest.raises(CourseError, match=r"device 'mps' is not available here. Usable: cpu"):
         runtime.start("01_convolution", device="mps").device  # noqa: B018
+
+
+def test_freed_memory_is_used_again_instead_of_being_asked_for_anew():
+    import platform
+    import subprocess
+    import sys
+
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("only glibc gives freed blocks back at once")
+    code = (
+        "import resource, numpy\nfrom course_utils import runtime\nruntime.keep_freed_memory()\nnumpy.ones(2**24)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\nfor _ in range(5): numpy.ones(2**24)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    faults = [
+        int(subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout)
+        for text in (code, code.replace("runtime.keep_freed_memory()", ""))
+    ]
+    assert faults[0] * 10 < faults[1]
