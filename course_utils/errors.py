@@ -20,6 +20,10 @@ class ExerciseError(CourseError):
     """An exercise that does not exist, or that is declared wrongly."""
 
 
+class LayerError(CourseError, ValueError):
+    """An array or a setting that a layer of numpy_layers cannot take."""
+
+
 def choice(value, valid, what: str, error: type[CourseError] = CourseError):
     """Return ``value`` if it is one of ``valid``; else raise ``error`` that quotes it and lists the choices.
 
