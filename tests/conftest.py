@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch):
     """No test depends on the settings of the shell it is started from."""
-    for name in ("PROFILE", "DATA_SOURCE", "DEVICE", "SEED", "RUNS", "RECORD_DIR"):
+    for name in ("PROFILE", "DATA_SOURCE", "DEVICE", "SEED", "RUNS", "RECORD_DIR", "STATIC"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
 
 

@@ -94,15 +94,32 @@ def show(axes, alt: str | None = None) -> None:
 
 def png(axes) -> bytes:
     """The PNG file of a figure: the same bytes for the same figure, with a palette where the eye cannot tell."""
+    return encoded(pixels(axes))
+
+
+def pixels(axes) -> np.ndarray:
+    """A figure as it is shown: ``(H, W, 3) uint8``."""
     buffer = io.BytesIO()
     _figure(axes).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
-    small = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    error = np.abs(np.asarray(picture, np.int16) - np.asarray(small.convert("RGB"), np.int16)).max(axis=2)
-    out = io.BytesIO()
-    exact_enough = error.max() <= 32 and (error > 8).mean() < 0.002
-    (small if exact_enough else picture).save(out, format="png", optimize=True)
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def encoded(rgb: np.ndarray, small: bool = True) -> bytes:
+    """``(H, W, 3) uint8`` as a PNG file; if ``small``, with a palette of 256 colours where the eye cannot tell."""
+    picture, out = Image.fromarray(rgb), io.BytesIO()
+    if small:
+        few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        if not _looks_alike(rgb, few) and picture.getcolors(16_384):
+            # A drawing in many flat colours. The second method is slow, and of no use for a colour photograph.
+            few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        picture = few if _looks_alike(rgb, few) else picture
+    picture.save(out, format="png", optimize=small)
     return out.getvalue()
+
+
+def _looks_alike(rgb: np.ndarray, few: Image.Image) -> bool:
+    error = np.abs(rgb.astype(np.int16) - np.asarray(few.convert("RGB"), np.int16)).max(axis=2)
+    return error.max() <= 32 and (error > 8).mean() < 0.002
 
 
 def _figure(axes) -> Figure:
