@@ -288,10 +288,12 @@ def test_arguments_and_random_numbers_of_the_reader_are_untouched():
         x[:] = np.random.rand(len(x))
         return torch.rand(3)
 
-    before, state = CASES[0].args[0].copy(), torch.get_rng_state()
-    judge(EXERCISE, noisy)
-    assert np.array_equal(CASES[0].args[0], before)
-    assert torch.equal(torch.get_rng_state(), state)
+    before, state, own = CASES[0].args[0].copy(), torch.get_rng_state(), np.random.get_state()[1].copy()
+    for answer in (noisy, EXERCISE.reference, *(mistake.answer for mistake in EXERCISE.mistakes)):
+        judge(EXERCISE, answer)
+        assert np.array_equal(CASES[0].args[0], before)
+        assert torch.equal(torch.get_rng_state(), state)
+        assert np.array_equal(np.random.get_state()[1], own)
 
 
 def test_tensor_arguments_keep_their_gradient():

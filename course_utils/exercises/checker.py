@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from course_utils.exercises import bank
 from course_utils.exercises.bank import Case, Exercise
 from course_utils.exercises.compare import shown
-from course_utils.exercises.running import Outcome, call, trial
+from course_utils.exercises.running import Outcome, call, same_randomness, trial
 
 CHECK_MIME = "application/vnd.cnn-course.check+json"
 _LONGEST = 1500
@@ -87,7 +87,8 @@ def judge(exercise: Exercise, answer) -> CheckResult:
     'That is the square.'
     """
     try:
-        status, message, printed = _verdict(exercise, answer)
+        with same_randomness():
+            status, message, printed = _verdict(exercise, answer)
     except Exception as error:  # an answer can be or give an object that no look at it survives
         status, printed = "error", ""
         message = f"This answer, of type {type(answer).__name__}, cannot be judged: {type(error).__name__}."

@@ -85,7 +85,7 @@ def trial(function, cases, seconds: float, observe=None) -> Trial:
                 return
             outcomes.append(outcome)
 
-    with _same_randomness(), _deep_stack():
+    with _deep_stack():
         thread = _Runner(work)
         with _held_prints(thread) as printed:
             thread.start()
@@ -195,7 +195,7 @@ def _seed() -> None:
 
 
 @contextmanager
-def _same_randomness():
+def same_randomness():
     """Leave the reader's random generators as they were."""
     python, numpy, torch = random.getstate(), np.random.get_state(), sys.modules.get("torch")
     state = torch.default_generator.get_state() if torch else None
