@@ -6,7 +6,9 @@ Accelerate chooses the device, the precision and the processes, so the same code
 
 from __future__ import annotations
 
+import atexit
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -166,7 +168,10 @@ class Trainer:
         if shared and PartialState().num_processes == 1:
             if shared.get("_mixed_precision") != self.precision or shared["device"].type != self._wanted.type:
                 AcceleratorState._reset_state(reset_partial_state=True)
-        return Accelerator(cpu=cpu, mixed_precision=self.precision)
+        accelerator = Accelerator(cpu=cpu, mixed_precision=self.precision)
+        if accelerator.num_processes > 1:
+            _leave_group_at_exit()
+        return accelerator
 
     def _ordered(self, loader):
         if hasattr(loader, "ordered"):
@@ -188,6 +193,12 @@ def accuracy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     0.5
     """
     return (logits.argmax(1) == targets).float().mean()
+
+
+@cache
+def _leave_group_at_exit() -> None:
+    # A process that ends with its group open can abort: gloo's threads may still run while C++ tears down.
+    atexit.register(PartialState().destroy_process_group)
 
 
 def _precision(precision: str, device: torch.device) -> str:

@@ -357,11 +357,17 @@ if t.accelerator().is_main_process:
 print("processes", world)
 """
 
+# Registered first, so that it runs last: the group must be gone by then, or the exit is a race (it has aborted once).
+GROUP_AT_EXIT = """
+import atexit, torch.distributed
+atexit.register(lambda: print("group left open", torch.distributed.is_initialized()))
+"""
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no libuv in every build")
 def test_two_processes_train_as_one_with_the_double_batch(tmp_path, monkeypatch):
     script = tmp_path / "train.py"
-    script.write_text(PROCESSES)
+    script.write_text(GROUP_AT_EXIT + PROCESSES)
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     out = tmp_path / "two.pt"
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
@@ -374,6 +380,7 @@ def test_two_processes_train_as_one_with_the_double_batch(tmp_path, monkeypatch)
     )
     assert done.returncode == 0, done.stderr
     assert "processes 2" in done.stdout
+    assert done.stdout.count("group left open False") == 2
     expected = {}
     monkeypatch.setattr(sys, "argv", ["train.py", str(tmp_path / "one"), str(tmp_path / "one.pt")])
     exec(PROCESSES, expected)  # noqa: S102 - the same lines in this process
