@@ -354,13 +354,14 @@ loader = TensorLoader(images, targets, 12 // world, shuffle=True, seed=0)
 t.fit(loader, 3, valid=TensorLoader(images, targets), checkpoint=sys.argv[1], checkpoint_every=1, progress=False)
 if t.accelerator().is_main_process:
     torch.save(model.state_dict(), sys.argv[2])
-print("processes", world)
+sys.stdout.write(f"processes {world}\\n")
 """
 
 # Registered first, so that it runs last: the group must be gone by then, or the exit is a race (it has aborted once).
 GROUP_AT_EXIT = """
-import atexit, torch.distributed
-atexit.register(lambda: print("group left open", torch.distributed.is_initialized()))
+import atexit, sys, torch.distributed
+# One write a line: both processes share the pipe, and print() writes its parts one by one.
+atexit.register(lambda: sys.stdout.write(f"group left open {torch.distributed.is_initialized()}\\n"))
 """
 
 
