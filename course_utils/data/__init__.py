@@ -1,7 +1,7 @@
 """The course's datasets: cards, verified files, and ``load``, which turns them into tensors and names their source.
 
 >>> sorted(cards())
-['digits', 'elpv', 'fashion_mnist', 'photographs']
+['bccd', 'camvid', 'digits', 'elpv', 'fashion_mnist', 'isbi_em', 'photographs']
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def load(name: str, split: str = "all", source: str | None = None, **options):
     ``None`` follows the run's ``DATA_SOURCE``. ``options`` go to the dataset's builder: ``size`` for digits and elpv.
 
     Returns a :class:`DataSet` (``images`` (N, C, H, W) uint8, ``targets`` (N,) int64, ``classes``, ``extra``); for
-    ``photographs`` a mapping from names to arrays. Each has ``source``, ``split`` and ``card``.
+    ``photographs`` a mapping from names to arrays, for ``bccd`` a :class:`~course_utils.data.detection.DetectionSet`,
+    for ``camvid`` and ``isbi_em`` a :class:`~course_utils.data.segmentation.MaskSet`. Each has ``source``, ``split`` and ``card``.
     Raises :class:`DataError` for an unknown name, split, source or option, and if the data cannot be had.
 
     >>> data = load("digits", "test", size=28)

@@ -13,9 +13,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from course_utils.data.camvid import camvid, generated_drives
 from course_utils.data.cards import Card
 from course_utils.data.cards import card as read_card
+from course_utils.data.detection import bccd, digit_scenes
 from course_utils.data.fetch import package_folder
+from course_utils.data.segmentation import generated_sections, isbi_em
 from course_utils.errors import DataError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -144,8 +147,21 @@ def digits_28(card: Card, split: str) -> DataSet:
     return digits(package_folder(real), real, split, size=28)
 
 
-BUILDERS = {"digits": digits, "elpv": elpv, "fashion_mnist": fashion_mnist, "photographs": photographs}
-STAND_INS = {"fashion_mnist": digits_28}
+BUILDERS = {
+    "bccd": bccd,
+    "camvid": camvid,
+    "digits": digits,
+    "elpv": elpv,
+    "fashion_mnist": fashion_mnist,
+    "isbi_em": isbi_em,
+    "photographs": photographs,
+}
+STAND_INS = {
+    "bccd": digit_scenes,
+    "camvid": generated_drives,
+    "fashion_mnist": digits_28,
+    "isbi_em": generated_sections,
+}
 
 
 def _resized(image: Image.Image, size: int) -> np.ndarray:

@@ -9,6 +9,7 @@
 Importing this module sets matplotlib's style for the process. Lesson 00 shows how figures are read.
 """
 
+from course_utils.plots.boxes import boxes
 from course_utils.plots.charts import bars, curves, histogram
 from course_utils.plots.images import annotated_matrix, feature_maps, image, image_grid, overlay
 from course_utils.plots.judging import confusion, most_wrong, reliability
@@ -18,6 +19,7 @@ __all__ = [
     "COLOURS",
     "annotated_matrix",
     "bars",
+    "boxes",
     "confusion",
     "curves",
     "feature_maps",

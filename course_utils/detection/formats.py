@@ -1,0 +1,211 @@
+"""COCO JSON, Pascal VOC and YOLO text as they stand in their files: every entry with its line, nothing judged yet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.parsers import expat
+
+from course_utils.errors import DataError
+
+
+class PictureRow(NamedTuple):
+    """A picture that a file names, at a line."""
+
+    file: Path
+    line: int
+    name: str
+
+
+class BoxRow(NamedTuple):
+    """A box as x1, y1, x2, y2, in pixels or (``relative``) in fractions of the picture, with the name of its class."""
+
+    file: Path
+    line: int
+    picture: str
+    box: tuple[float, ...]
+    label: str
+    relative: bool = False
+
+
+class Found(NamedTuple):
+    """All that the files of one format say; ``problems`` are ``(file, line, what)``."""
+
+    pictures: list[PictureRow]
+    boxes: list[BoxRow]
+    classes: tuple[str, ...]
+    problems: list[tuple[Path, int, str]]
+
+
+def coco(files: Sequence[Path]) -> Found:
+    """COCO's format: one or more JSON files with ``images``, ``annotations`` (``bbox`` as x, y, width, height) and ``categories``."""
+    found, names = Found([], [], (), []), {}
+    for file in files:
+        parts = _json_parts(file)
+        if not {"images", "annotations", "categories"} <= set(parts):
+            continue
+        own = {entry.get("id"): str(entry.get("name")) for _, entry in parts["categories"]}
+        names |= dict.fromkeys(own.values())
+        pictures = {entry.get("id"): str(entry.get("file_name")) for _, entry in parts["images"]}
+        found.pictures.extend(PictureRow(file, line, str(e.get("file_name"))) for line, e in parts["images"])
+        for line, entry in parts["annotations"]:
+            box = _numbers(entry.get("bbox") or ())
+            if box is None:
+                found.problems.append(
+                    (file, line, f"bbox is {entry.get('bbox')!r}, not four numbers; left out")
+                )
+                continue
+            x, y, wide, high = box
+            picture, kind = entry.get("image_id"), entry.get("category_id")
+            found.boxes.append(
+                BoxRow(
+                    file,
+                    line,
+                    pictures.get(picture, f"image_id {picture}"),
+                    (x, y, x + wide, y + high),
+                    own.get(kind, f"category_id {kind}"),
+                )
+            )
+    return found._replace(classes=tuple(names))
+
+
+def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
+    """Pascal VOC's format: one XML file a picture, with ``filename`` and ``object`` (``name``, ``bndbox`` as corners)."""
+    found = Found([], [], (), [])
+    for file in files:
+        try:
+            values = _xml_values(file)
+        except expat.ExpatError as error:
+            found.problems.append(
+                (file, error.lineno, f"not XML ({expat.errors.messages[error.code]}); left out")
+            )
+            continue
+        named = next((v for path, _, v in values if path == "annotation/filename"), f"{file.stem}.jpg")
+        found.pictures.append(PictureRow(file, 1, named))
+        thing: dict[str, str] = {}
+        for path, line, value in values:
+            if path == "annotation/object":  # comes after its parts: a closing tag
+                box = _numbers([thing.get(corner) for corner in ("xmin", "ymin", "xmax", "ymax")])
+                if box is None:
+                    found.problems.append((file, line, f"the object {thing} has no four numbers; left out"))
+                else:
+                    found.boxes.append(BoxRow(file, line, named, tuple(box), thing.get("name", "")))
+                thing = {}
+            elif path.startswith("annotation/object/") and path.count("/") <= 3:
+                part = path.removeprefix("annotation/object/")
+                if part == "name" or part.startswith("bndbox/"):
+                    thing[part.rpartition("/")[2]] = value
+    return found._replace(classes=tuple(classes or sorted({row.label for row in found.boxes})))
+
+
+def yolo(files: Sequence[Path], root: Path, pictures: dict[str, Path]) -> Found:
+    """YOLO's format: one text file a picture, a line ``class x y width height`` a box, in fractions, (x, y) the centre."""
+    found = Found([], [], _yolo_classes(root), [])
+    by_stem = {path.stem: name for name, path in pictures.items()}
+    for file in files:
+        picture = by_stem.get(file.stem, f"{file.stem}.jpg")
+        found.pictures.append(PictureRow(file, 1, picture))
+        for line, text in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+            if not text.strip():
+                continue
+            kind, *rest = text.split()
+            box = _numbers(rest[:4])
+            if box is None or len(rest) not in (4, 5):
+                found.problems.append(
+                    (file, line, f"{text.strip()!r} is not 'class x y width height'; left out")
+                )
+                continue
+            x, y, wide, high = box
+            known = kind.isdigit() and int(kind) < len(found.classes)
+            corners = (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
+            label = found.classes[int(kind)] if known else f"number {kind}"
+            found.boxes.append(BoxRow(file, line, picture, corners, label, relative=True))
+    return found
+
+
+def _yolo_classes(root: Path) -> tuple[str, ...]:
+    for file in sorted(root.rglob("classes.txt")):
+        return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    for file in sorted([*root.rglob("data.yaml"), *root.rglob("data.yml")]):
+        import yaml
+
+        names = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("names", [])
+        return tuple(map(str, names.values() if isinstance(names, dict) else names))
+    raise DataError(
+        f"{root}: YOLO's class numbers need names. Put classes.txt there, one name a line, or data.yaml."
+    )
+
+
+def _json_parts(file: Path) -> dict[str, list[tuple[int, dict]]]:
+    """The lists of objects at the top of a JSON file: key → (line, object). Raises :class:`DataError` with the line."""
+    text = file.read_text(encoding="utf-8")
+    decoder, parts, here = json.JSONDecoder(), {}, 0
+    try:
+        if not isinstance(decoder.decode(text), dict):
+            return {}
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{file}:{error.lineno}: not JSON ({error.msg}). Mend the file, then try again."
+        ) from None
+    here = text.index("{") + 1
+    while (here := _skip(text, here)) < len(text) and text[here] == '"':
+        key, here = decoder.raw_decode(text, here)
+        here = _skip(text, here)
+        if text[here] != "[":
+            _, here = decoder.raw_decode(text, here)
+            continue
+        here, rows = _skip(text, here + 1), []
+        line, counted = 1, 0
+        while text[here] != "]":
+            line, counted = line + text.count("\n", counted, here), here
+            entry, here = decoder.raw_decode(text, here)
+            rows.append((line, entry))
+            here = _skip(text, here)
+        parts[key], here = [row for row in rows if isinstance(row[1], dict)], here + 1
+    return parts
+
+
+def _skip(text: str, here: int) -> int:
+    """The next place that is not white, a comma or a colon."""
+    return re.compile(r"[\s,:]*").match(text, here).end()
+
+
+def _xml_values(file: Path) -> list[tuple[str, int, str]]:
+    """Path, line where it begins, and text of each element of an XML file, in the order in which they end."""
+    values, path, starts, texts = [], [], [], []
+    parser = expat.ParserCreate()
+
+    def begin(name, _):
+        path.append(name)
+        starts.append(parser.CurrentLineNumber)
+        texts.append("")
+
+    def end(_):
+        values.append(("/".join(path), starts.pop(), texts.pop().strip()))
+        path.pop()
+
+    def text(part):
+        texts[-1] += part
+
+    def refuse(*_):
+        raise DataError(
+            f"{file}:{parser.CurrentLineNumber}: a DOCTYPE, which can name other files and is no part of Pascal VOC. "
+            "Remove it, then try again."
+        )
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, text
+    parser.StartDoctypeDeclHandler = refuse
+    parser.Parse(file.read_bytes(), True)
+    return values
+
+
+def _numbers(values) -> list[float] | None:
+    """Four numbers, or ``None``."""
+    try:
+        numbers = [float(v) for v in values]
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == 4 else None

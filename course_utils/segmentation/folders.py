@@ -1,0 +1,193 @@
+"""The reader's own pictures and masks: ``images/`` and ``masks/`` with files of the same names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from course_utils import data
+from course_utils.data.folders import EXTENSIONS, read_image
+from course_utils.errors import DataError
+from course_utils.segmentation.metrics import IGNORE
+
+LAYOUT = (
+    "Expected: images/ with pictures, masks/ with a PNG of the same name and size for each, and, unless masks hold 0 and 1 or "
+    "0 and 255 only, classes.txt with a line for each class: a value, or red green blue, then its name ('ignore': do not score)."
+)
+
+
+class MaskFolder(torch.utils.data.Dataset):
+    """Pictures of any sizes and their masks: ``self[i]`` is (C, H, W) uint8 and (H, W) uint8 class numbers, 255 to be ignored.
+
+    ``images``, ``masks``: lists of these; C is 1 where all pictures are grey. ``names``: the files without their ending.
+    """
+
+    def __init__(self, images, masks, classes, names, name="folder"):
+        self.images, self.masks, self.classes, self.names = (
+            list(images),
+            list(masks),
+            tuple(classes),
+            list(names),
+        )
+        self.name, self.split, self.source, self.card = name, "all", "own pictures", None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.images[index], self.masks[index]
+
+    def counts(self) -> torch.Tensor:
+        """How many pixels of each class each picture has: (N, number of classes) int64; ignored ones do not count."""
+        return torch.tensor([[int((m == k).sum()) for k in range(len(self.classes))] for m in self.masks])
+
+    def subset(self, indices) -> MaskFolder:
+        """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
+        chosen = np.arange(len(self))[np.asarray(indices)]
+        columns = ([column[i] for i in chosen] for column in (self.images, self.masks))
+        return MaskFolder(*columns, self.classes, [self.names[i] for i in chosen], self.name)
+
+
+def mask_folder(path: str | Path) -> MaskFolder:
+    """Read ``path/images`` and ``path/masks``. Masks are grey or palette pictures of class numbers, or coloured.
+
+    Values mean what ``classes.txt`` says. Without one, masks that hold two values (0 and 1, or 0 and 255) are *background* and
+    *object*.
+    Raises :class:`DataError` that lists every file with what is wrong with it, all at once: unreadable, no mask, no picture,
+    another size than its picture, an unknown value or colour, JPEG masks.
+    """
+    root = Path(path).expanduser()
+    folders = [root / "images", root / "masks"]
+    if not all(folder.is_dir() for folder in folders):
+        there = sorted(f.name for f in root.iterdir())[:8] if root.is_dir() else []
+        raise DataError(f"DATA_DIR {str(path)!r} holds {', '.join(there) or 'nothing'}. {LAYOUT}")
+    pictures, labels = ({f.stem: f for f in sorted(folder.iterdir()) if _shown(f)} for folder in folders)
+    wrong: list[str] = []
+    declared = _declared(root / "classes.txt", wrong)
+    wrong += [f"{_name(f)}: no mask of this name in masks/" for s, f in pictures.items() if s not in labels]
+    wrong += [
+        f"{_name(f)}: no picture of this name in images/" for s, f in labels.items() if s not in pictures
+    ]
+    names = [stem for stem in pictures if stem in labels]
+    images = {stem: _read(pictures[stem], read_image, wrong) for stem in names}
+    masks = {stem: _read(labels[stem], _read_mask, wrong) for stem in names}
+    names = [stem for stem in names if images[stem] is not None and masks[stem] is not None]
+    for stem in names:
+        if masks[stem].shape[:2] != images[stem].shape[:2]:
+            (h, w), (height, width) = masks[stem].shape[:2], images[stem].shape[:2]
+            wrong.append(f"{_name(labels[stem])}: {w}×{h} pixels, its picture {width}×{height}")
+    declared = declared or _two_values(masks, names)
+    classes = list(dict.fromkeys(name for name in declared.values() if name != "ignore"))
+    coded = {stem: _coded(masks[stem], declared, classes, labels[stem], wrong) for stem in names}
+    if not names and not wrong:
+        wrong.append("images/: no picture")
+    if wrong:
+        more = f"\n  and {len(wrong) - 40} more" if len(wrong) > 40 else ""
+        raise DataError(
+            f"{root}: {len(wrong)} things to put right before training:\n  "
+            + "\n  ".join(wrong[:40])
+            + f"{more}\n{LAYOUT}"
+        )
+    grey = all((image == image[:, :, :1]).all() for image in images.values())
+    built = MaskFolder(
+        [torch.from_numpy(images[s][:, :, : 1 if grey else 3]).permute(2, 0, 1).contiguous() for s in names],
+        [torch.from_numpy(coded[s]) for s in names],
+        classes,
+        names,
+        root.resolve().name,
+    )
+    data.remember(built.name, built.source)
+    return built
+
+
+def _declared(path: Path, wrong: list[str]) -> dict[tuple, str]:
+    """Value or colour → name, from classes.txt."""
+    found = {}
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else [], 1
+    ):
+        words = line.split("#")[0].split()
+        digits = next((i for i, word in enumerate(words) if not word.isdigit()), len(words))
+        value, name = tuple(map(int, words[:digits])), " ".join(words[digits:])
+        if not words:
+            continue
+        if len(value) not in (1, 3) or not name or max(value) > 255 or value in found:
+            wrong.append(
+                f"classes.txt:{number}: {line.strip()!r} is not a new value 0 to 255, or red green blue, and a name"
+            )
+        else:
+            found[value] = name
+    if len({len(value) for value in found}) > 1:
+        wrong.append("classes.txt: it mixes values and colours; use one of them")
+    return found
+
+
+def _two_values(masks, names) -> dict[tuple, str]:
+    """What two-valued masks mean: 0 is background, the other value (1 or 255) an object."""
+    values = set()
+    for stem in names:
+        values |= set(np.unique(masks[stem]).tolist()) if masks[stem].ndim == 2 else set()
+    other = 1 if values <= {0, 1} else 255
+    return {(0,): "background", (other,): "object"}
+
+
+def _coded(mask, declared, classes, file, wrong) -> np.ndarray:
+    """Class numbers (H, W) uint8; what is not declared goes to ``wrong``, with its number of pixels."""
+    coloured = len(next(iter(declared))) == 3
+    if coloured and mask.ndim == 2:
+        mask = np.repeat(mask[:, :, None], 3, axis=2)
+    if mask.ndim == 3 and not coloured:
+        wrong.append(
+            f"{_name(file)}: coloured, but no colour is declared; write classes.txt with 'red green blue name'"
+        )
+        return np.zeros(mask.shape[:2], np.uint8)
+    values = mask.reshape(-1, mask.shape[2] if coloured else 1)
+    keys = values.astype(np.int64) @ ([65536, 256, 1] if coloured else [1])
+    unique, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    codes = np.zeros(len(unique), np.uint8)
+    unknown = []
+    for i, (key, n) in enumerate(zip(unique.tolist(), counts.tolist(), strict=True)):
+        value = (key >> 16, key >> 8 & 255, key & 255) if coloured else (key,)
+        if value in declared:
+            codes[i] = IGNORE if declared[value] == "ignore" else classes.index(declared[value])
+        else:
+            unknown.append(f"{' '.join(map(str, value))} ({n} pixels)")
+    if unknown:
+        valid = ", ".join(f"{' '.join(map(str, value))} {name}" for value, name in declared.items())
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        kind = "colour" if coloured else "value"
+        wrong.append(f"{_name(file)}: unknown {kind} {', '.join(unknown[:5])}{more}; known: {valid}")
+    return codes[place.reshape(mask.shape[:2])]
+
+
+def _read(file: Path, reader, wrong: list[str]):
+    try:
+        return reader(file)
+    except DataError as error:
+        wrong.append(f"{_name(file)}: {error}")
+
+
+def _read_mask(file: Path) -> np.ndarray:
+    """Values (H, W), or colours (H, W, 3), as they stand in the file; palette pictures give their indices."""
+    if file.suffix.lower() in (".jpg", ".jpeg"):
+        raise DataError("JPEG blurs the class numbers; save masks as PNG")
+    try:
+        with Image.open(file) as image:
+            if image.mode in ("1", "L", "P", "I", "I;16"):
+                return np.asarray(image).astype(np.int32)
+            rgb = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"it cannot be read ({error})") from None
+    grey = (rgb == rgb[:, :, :1]).all()
+    return rgb[:, :, 0].astype(np.int32) if grey else rgb
+
+
+def _name(file: Path) -> str:
+    return f"{file.parent.name}/{file.name}"
+
+
+def _shown(file: Path) -> bool:
+    return file.is_file() and file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")

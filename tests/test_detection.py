@@ -1,0 +1,279 @@
+"""Boxes against torchvision, average precision against the COCO evaluator, and a detector that learns."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+import torch
+from torchvision import ops
+
+from course_utils.data.detection import DetectionSet
+from course_utils.detection import (
+    Detections,
+    Detector,
+    convert,
+    decode,
+    detect,
+    detection_loss,
+    focal_loss,
+    giou,
+    locations,
+    match,
+    nms,
+    pairwise_iou,
+)
+from course_utils.detection import boxes as boxes_module
+from course_utils.detection.augment import Augmented, together
+from course_utils.detection.judge import THRESHOLDS, average_precision, mistakes
+from course_utils.detection.losses import to_boxes
+from course_utils.errors import CourseError
+
+
+def random_boxes(n, seed=0, side=100.0, whole=False):
+    random = torch.Generator().manual_seed(seed)
+    corner = torch.rand(n, 2, generator=random) * side
+    size = 1 + torch.rand(n, 2, generator=random) * side / 2
+    boxes = torch.cat([corner, corner + size], dim=1)
+    return boxes.round() if whole else boxes
+
+
+def test_formats_are_torchvisions():
+    boxes = random_boxes(20)
+    for source in boxes_module.FORMATS:
+        for target in boxes_module.FORMATS:
+            given = ops.box_convert(boxes, "xyxy", source)
+            assert torch.allclose(convert(given, source, target), ops.box_convert(given, source, target))
+    with pytest.raises(CourseError, match=r"unknown box format 'yolo'\. Valid: xyxy, xywh, cxcywh"):
+        convert(boxes, "yolo", "xyxy")
+
+
+def test_overlaps_are_torchvisions():
+    a, b = random_boxes(60, 1), random_boxes(50, 2)
+    assert torch.allclose(pairwise_iou(a, b), ops.box_iou(a, b))
+    assert torch.allclose(giou(a[:50], b), ops.generalized_box_iou(a[:50], b).diagonal(), atol=1e-6)
+    assert torch.allclose(1 - giou(a[:50], b), ops.generalized_box_iou_loss(a[:50], b), atol=1e-5)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("whole", [True, False])
+def test_nms_is_torchvisions(threshold, whole):
+    boxes = random_boxes(3000, 3, whole=whole)
+    scores = torch.rand(3000, generator=torch.Generator().manual_seed(4)).mul(500).round() / 500  # with ties
+    labels = torch.arange(3000) % 3
+    assert nms(boxes, scores, threshold).tolist() == ops.nms(boxes, scores, threshold).tolist()
+    kept = nms(boxes, scores, threshold, labels)
+    assert set(kept.tolist()) == set(ops.batched_nms(boxes, scores, labels, threshold).tolist())
+    assert (scores[kept].diff() <= 0).all()
+
+
+def test_nms_of_nothing():
+    assert nms(torch.zeros(0, 4), torch.zeros(0), 0.5).tolist() == []
+    assert nms(torch.zeros(0, 4), torch.zeros(0), 0.5, torch.zeros(0).long()).tolist() == []
+
+
+def test_focal_loss_is_torchvisions_with_its_gradient():
+    logits = torch.linspace(-6, 6, 40, requires_grad=True)
+    targets = (torch.arange(40) % 3 == 0).float()
+    ours, theirs = focal_loss(logits, targets), ops.sigmoid_focal_loss(logits, targets)
+    assert torch.allclose(ours, theirs)
+    ours, theirs = (torch.autograd.grad(loss.sum(), logits, retain_graph=True)[0] for loss in (ours, theirs))
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_locations_are_the_cells_of_the_maps():
+    model = Detector(2, 16, pretrained=False)
+    for size in ((64, 64), (75, 101)):  # also where the strides do not divide the picture
+        points, stride = locations(*size)
+        assert model(torch.zeros(1, 3, *size)).shape == (1, len(points), 7)
+        assert points.max() < max(size) + 32 and stride.unique().tolist() == [8, 16, 32]
+
+
+def test_matching_by_hand():
+    points, stride = locations(96, 96, strides=(8, 16, 32))
+    small, large = [20.0, 20, 44, 44, 0], [0.0, 0, 96, 96, 1]
+    wanted = match(torch.tensor([[small, large, [0, 0, 0, 0, -1]]]), points, stride)
+    found = {label: set(stride[wanted.label[0] == label].tolist()) for label in (0, 1)}
+    assert found == {0: {8.0}, 1: {16.0, 32.0}}  # far from its centre the large one is the coarsest level's
+    inside = wanted.label[0] == 0
+    assert (points[inside] > 20).all() and (points[inside] < 44).all()
+    assert (wanted.box[0][inside] == torch.tensor(small[:4])).all()
+    exact = torch.tensor([[[24.0, 24, 40, 40, 0]]])
+    middle = match(exact, torch.tensor([[32.0, 32.0], [28.0, 32.0]]), torch.tensor([8.0, 8.0])).centre
+    assert torch.allclose(middle, torch.tensor([[1.0, (4 / 12) ** 0.5]]))
+
+
+def test_of_two_boxes_the_smaller_is_wanted():
+    points, stride = locations(32, 32, strides=(8,))
+    both = torch.tensor([[[0.0, 0, 32, 32, 0], [8, 8, 24, 24, 1]]])
+    assert set(match(both, points, stride).label[0].tolist()) == {-1, 1}
+
+
+def test_a_perfect_answer_costs_nothing_and_decodes_to_the_truth():
+    truth = torch.tensor([[[20.0, 20, 52, 44, 2], [70, 10, 120, 90, 0]]])
+    points, stride = locations(96, 128)
+    wanted = match(truth, points, stride)
+    positive = wanted.label >= 0
+    says = torch.full((1, len(points), 3 + 5), -12.0)
+    sides = torch.cat([points - wanted.box[..., :2], wanted.box[..., 2:] - points], dim=-1) / stride[:, None]
+    says[..., 3:7] = sides.clamp(min=0.01).log()
+    says[..., :3][positive, wanted.label[positive]] = 12.0
+    says[..., 7] = torch.logit(wanted.centre, eps=1e-6)
+    assert torch.allclose(to_boxes(says[..., 3:7], points, stride)[positive], wanted.box[positive], atol=1e-3)
+    best = detection_loss(says, truth, (96, 128))
+    assert best < detection_loss(says + 0.5, truth, (96, 128))
+    (found,) = decode(says, (96, 128), score=0.3)
+    assert sorted(found.labels.tolist()) == [0, 2]
+    assert pairwise_iou(found.boxes, truth[0, :, :4]).max(0).values.min() > 0.999
+
+
+def scene(seed, count=12, pictures=6, num_classes=3):
+    """Random truths and detections near some of them, with scores and classes that are often wrong."""
+    random = torch.Generator().manual_seed(seed)
+    found, boxes, labels = [], [], []
+    for i in range(pictures):
+        own = random_boxes(count + i, 100 * seed + i)
+        its = torch.randint(num_classes, (len(own),), generator=random)
+        near = own.repeat(2, 1) + torch.randn(2 * len(own), 4, generator=random) * 3
+        near[:, 2:] = torch.maximum(near[:, 2:], near[:, :2] + 1)
+        wrong = torch.randint(num_classes, (len(near),), generator=random)
+        guess = torch.where(torch.rand(len(near), generator=random) < 0.8, its.repeat(2), wrong)
+        scores = torch.rand(len(near), generator=random).mul(20).round() / 20
+        order = scores.argsort(descending=True, stable=True)
+        found.append(Detections(near[order], scores[order], guess[order]))
+        boxes.append(own)
+        labels.append(its)
+    return found, boxes, labels
+
+
+def coco(found, boxes, labels, num_classes, areas=None, most=100):
+    """The COCO evaluator's precision array (T, 101, K, areas, detections)."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truths, guesses = [], []
+    for i, (one, own, its) in enumerate(zip(found, boxes, labels, strict=True)):
+        for box, label in zip(convert(own.double(), "xyxy", "xywh").tolist(), its.tolist(), strict=True):
+            truths.append({"id": len(truths) + 1, "image_id": i, "category_id": label, "bbox": box,
+                           "area": box[2] * box[3], "iscrowd": 0})  # fmt: skip
+        rows = zip(convert(one.boxes.double(), "xyxy", "xywh").tolist(), one.scores.tolist(), one.labels.tolist(), strict=True)  # fmt: skip
+        guesses += [{"image_id": i, "category_id": k, "bbox": b, "score": s} for b, s, k in rows]
+    with contextlib.redirect_stdout(io.StringIO()):
+        reference = COCO()
+        reference.dataset = {"images": [{"id": i} for i in range(len(found))], "annotations": truths,
+                             "categories": [{"id": k} for k in range(num_classes)]}  # fmt: skip
+        reference.createIndex()
+        judge = COCOeval(reference, reference.loadRes(guesses), "bbox")
+        if areas:
+            judge.params.areaRng, judge.params.areaRngLbl = [list(areas)], ["all"]
+        judge.params.maxDets = [most]
+        judge.evaluate()
+        judge.accumulate()
+    return judge.eval["precision"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("areas", "most"), [(None, 100), ((0, 900), 100), ((900, 1e10), 100), (None, 4)])
+def test_average_precision_is_the_coco_evaluators(seed, areas, most):
+    found, boxes, labels = scene(seed)
+    options = {"areas": areas} if areas else {}
+    ours = average_precision(found, boxes, labels, 3, most=most, **options)
+    theirs = coco(found, boxes, labels, 3, areas, most)
+    theirs = theirs[:, :, :, 0, 0].transpose(0, 2, 1)
+    assert np.abs(ours.precision - theirs).max() < 1e-6
+    assert abs(ours.mean - theirs.mean()) < 1e-6 and abs(ours.at(0.5) - theirs[0].mean()) < 1e-6
+    assert ours.thresholds == THRESHOLDS
+
+
+def test_a_class_without_boxes_does_not_count():
+    found, boxes, labels = scene(1, num_classes=2)
+    assert average_precision(found, boxes, labels, 3).mean == average_precision(found, boxes, labels, 2).mean
+
+
+def test_nothing_found_scores_nothing():
+    _, boxes, labels = scene(0)
+    nothing = [Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long())] * len(boxes)
+    assert average_precision(nothing, boxes, labels, 3).mean == 0
+    assert {m["kind"] for m in mistakes(nothing, boxes, labels)} == {"missed"}
+
+
+def test_each_kind_of_mistake():
+    boxes = torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [60, 0, 70, 10]])
+    labels = torch.tensor([0, 1, 0, 1])
+    rows = [
+        ([0.0, 0, 10, 9], 0, None),
+        ([0.0, 0, 9, 10], 0, "duplicate"),
+        ([20.0, 0, 30, 9], 0, "wrong class"),
+        ([40.0, 0, 44, 10], 0, "loose box"),
+        ([80.0, 0, 90, 10], 0, "background"),
+    ]
+    guess = Detections(
+        torch.tensor([r[0] for r in rows]), torch.linspace(0.9, 0.5, 5), torch.tensor([r[1] for r in rows])
+    )
+    errors = mistakes([guess], [boxes], [labels])
+    assert [e["kind"] for e in errors] == [r[2] for r in rows if r[2]] + ["missed"]
+    assert errors[-1]["box"].tolist() == boxes[3].tolist() and errors[-1]["score"] is None
+
+
+def marked(seed=0):
+    """A black picture with one white box, as a detection set."""
+    random = np.random.default_rng(seed)
+    left, top = random.integers(10, 60, 2)
+    wide, high = random.integers(15, 40, 2)
+    image = torch.zeros(1, 3, 120, 160, dtype=torch.uint8)
+    image[0, :, top : top + high, left : left + wide] = 255
+    box = torch.tensor([[left, top, left + wide, top + high]], dtype=torch.float32)
+    return DetectionSet(image, [box], [torch.tensor([1])], ("a", "b"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_box_stays_on_the_object(seed):
+    import albumentations as A
+
+    moves = [
+        A.HorizontalFlip(p=0.5),
+        A.VerticalFlip(p=0.5),
+        A.Affine(scale=(0.8, 1.2), translate_percent=(-0.1, 0.1), p=1),
+        A.Resize(90, 120),
+    ]
+    image, truth = Augmented(marked(seed), together(moves, seed=seed))[0]
+    rows, columns = np.nonzero(image[0].numpy() > 0.5)
+    seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    assert truth.shape == (1, 5) and truth[0, 4] == 1
+    assert np.abs(truth[0, :4].numpy() - seen).max() <= 1.5
+    assert image.shape == (3, 90, 120) and image.max() <= 1
+
+
+def test_a_box_that_leaves_the_picture_is_dropped_and_its_row_is_padding():
+    import albumentations as A
+
+    away = together([A.Affine(translate_px={"x": -500, "y": 0}, p=1)])
+    _, truth = Augmented(marked(), away)[0]
+    assert truth.tolist() == [[-1.0] * 5]
+
+
+def test_a_detector_learns_three_pictures_by_heart():
+    from course_utils.data import load
+
+    data = load("bccd", "train", source="embedded", size=128).subset([0, 1, 2])
+    torch.manual_seed(0)
+    model = Detector(3, width=32, frozen=2)
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    assert frozen and not any(p.requires_grad for p in model.pyramid.stem.parameters())
+    pairs = [Augmented(data)[i] for i in range(3)]
+    images, truth = (torch.stack(parts) for parts in zip(*pairs, strict=True))
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+    losses = []
+    for _ in range(40):
+        loss = detection_loss(model(images), truth, (96, 128))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+    found = [one._replace(labels=torch.zeros_like(one.labels)) for one in detect(model, data.images)]
+    assert average_precision(found, data.boxes, [torch.zeros_like(k) for k in data.labels], 1).at(0.5) > 0.5

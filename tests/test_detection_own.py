@@ -1,0 +1,178 @@
+"""The reader's own boxes: three formats that say the same, and every kind of wrong entry named by file and line."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils.detection.own import read_boxes
+from course_utils.errors import DataError
+
+BOXES = {"a.png": [((10, 20, 50, 60), "cat"), ((0, 0, 100, 40), "dog")], "b.png": [((30, 5, 45, 25), "dog")]}
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in BOXES:
+        Image.fromarray(np.full((80, 100, 3), 200, np.uint8)).save(tmp_path / "images" / name)
+    return tmp_path
+
+
+def write_coco(root, extra=(), images=()):
+    """One entry a line: images from line 3, annotations from line 9."""
+    pictures = [{"id": i, "file_name": name} for i, name in enumerate(BOXES)] + list(images)
+    rows = [
+        {
+            "id": 1,
+            "image_id": i,
+            "bbox": [b[0], b[1], b[2] - b[0], b[3] - b[1]],
+            "category_id": 1 + (k == "dog"),
+        }
+        for i, own in enumerate(BOXES.values())
+        for b, k in own
+    ] + list(extra)
+    lines = lambda rows: ",\n".join(map(json.dumps, rows))  # noqa: E731
+    kinds = '[{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]'
+    text = f'{{"info": {{"year": 2017}},\n"categories": {kinds},\n"images": [\n{lines(pictures)}],\n"annotations": [\n{lines(rows)}]}}'
+    (root / "instances.json").write_text(text)
+    return text.splitlines()
+
+
+def write_voc(root, extra="", name="a"):
+    for picture, own in BOXES.items():
+        things = "".join(
+            f"<object>\n<name>{k}</name>\n<bndbox><xmin>{b[0]}</xmin><ymin>{b[1]}</ymin><xmax>{b[2]}</xmax><ymax>{b[3]}</ymax></bndbox>\n</object>\n"
+            for b, k in own
+        )
+        more = extra if picture.startswith(name) else ""
+        text = f"<annotation>\n<filename>{picture}</filename>\n{things}{more}</annotation>\n"
+        (root / f"{picture[0]}.xml").write_text(text)
+
+
+def write_yolo(root, extra=""):
+    (root / "labels").mkdir()
+    (root / "classes.txt").write_text("cat\ndog\n")
+    for picture, own in BOXES.items():
+        rows = [
+            f"{int(k == 'dog')} {(b[0] + b[2]) / 200} {(b[1] + b[3]) / 160} {(b[2] - b[0]) / 100} {(b[3] - b[1]) / 80}\n"
+            for b, k in own
+        ]
+        (root / "labels" / f"{picture[0]}.txt").write_text(
+            "".join(rows) + (extra if picture[0] == "a" else "")
+        )
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc, write_yolo])
+def test_three_formats_say_the_same(root, write):
+    write(root)
+    own = read_boxes(root)
+    assert own.problems == [] and own.classes == ("cat", "dog") and [p.name for p in own.paths] == list(BOXES)
+    for i, wanted in enumerate(BOXES.values()):
+        assert torch.allclose(
+            own.boxes[i], torch.tensor([b for b, _ in wanted], dtype=torch.float32), atol=1e-3
+        )
+        assert [own.classes[k] for k in own.labels[i]] == [k for _, k in wanted]
+    data = own.in_memory(50)
+    assert data.images.shape == (2, 3, 37, 50) and data.source == "own pictures"
+    assert torch.allclose(data.boxes[0], own.boxes[0] * (37 / 80), atol=1e-3)
+    assert (data.images[0, :, :36, :45] == 200).all() and (data.images[0, :, :, 47:] == 128).all()
+
+
+def said(own, word):
+    """The line of the one problem that holds ``word``, and its file's name."""
+    (problem,) = [p for p in own.problems if word in p.what]
+    assert str(problem).startswith(f"{problem.file.name}:{problem.line}: ")
+    return problem.file.name, problem.line
+
+
+def test_what_is_wrong_in_a_coco_file(root):
+    entry = {"id": 9, "image_id": 0, "category_id": 1}
+    bad = [
+        entry | {"bbox": [90, 10, 30, 10]},
+        entry | {"bbox": [10, 10, 0, 10]},
+        entry | {"bbox": [10, 10, 5, 5], "category_id": 7},
+        entry | {"bbox": [10, 10, 5, 5], "image_id": 5},
+        entry | {"bbox": [10, 10]},
+        entry | {"bbox": [300, 10, 5, 5]},
+    ]
+    lines = write_coco(root, bad, [{"id": 5, "file_name": "gone.png"}])
+    own = read_boxes(root)
+    line = lambda text: 1 + next(i for i, row in enumerate(lines) if text in row)  # noqa: E731
+    assert said(own, "cut at the edge") == ("instances.json", line("[90, 10"))
+    assert said(own, "no area") == ("instances.json", line("[10, 10, 0"))
+    assert said(own, "unknown class 'category_id 7'") == ("instances.json", line('"category_id": 7'))
+    assert said(own, "'gone.png' is missing") == ("instances.json", line("gone.png"))
+    assert said(own, "not four numbers") == ("instances.json", line('"bbox": [10, 10]}'))
+    assert said(own, "lies outside 100×80") == ("instances.json", line("[300, 10"))
+    assert own.boxes[0][-1].tolist() == [90, 10, 100, 20] and len(own.boxes[0]) == 3
+
+
+def test_what_is_wrong_in_a_voc_file(root):
+    thing = "<object>\n<name>{}</name>\n<bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>{}</xmax><ymax>9</ymax></bndbox>\n</object>\n"
+    write_voc(
+        root,
+        thing.format("cat", 90, 130)
+        + thing.format("cow", 1, 9)
+        + thing.format("cat", 9, 9)
+        + thing.format("cat", "x", 9),
+    )
+    (root / "c.xml").write_text("<annotation><filename>c.png</filename></annotation>")
+    (root / "d.xml").write_text("<annotation>\n<object>\n</annotation>")
+    own = read_boxes(root, classes=("cat", "dog"))
+    assert said(own, "cut at the edge") == ("a.xml", 11)
+    assert said(own, "unknown class 'cow'") == ("a.xml", 15)
+    assert said(own, "no area") == ("a.xml", 19)
+    assert said(own, "no four numbers") == ("a.xml", 23)
+    assert said(own, "'c.png' is missing") == ("c.xml", 1)
+    assert said(own, "not XML") == ("d.xml", 3)
+
+
+def test_a_doctype_is_refused(root):
+    write_voc(root)
+    (root / "b.xml").write_text(
+        '<!DOCTYPE a [\n<!ENTITY e SYSTEM "file:///etc/hostname">]>\n<annotation>&e;</annotation>'
+    )
+    with pytest.raises(DataError, match=r"b\.xml:1: a DOCTYPE"):
+        read_boxes(root)
+
+
+def test_what_is_wrong_in_a_yolo_file(root):
+    write_yolo(root, "0 0.95 0.5 0.2 0.2\n1 0.5 0.5 0 0.2\n7 0.5 0.5 0.1 0.1\n0 0.5 0.5\n")
+    (root / "labels" / "c.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    own = read_boxes(root)
+    assert said(own, "cut at the edge") == ("a.txt", 3)
+    assert said(own, "no area") == ("a.txt", 4)
+    assert said(own, "unknown class 'number 7'") == ("a.txt", 5)
+    assert said(own, "not 'class x y width height'") == ("a.txt", 6)
+    assert said(own, "'c.jpg' is missing") == ("c.txt", 1)
+
+
+def test_a_damaged_picture_is_named(root):
+    write_yolo(root)
+    (root / "images" / "b.png").write_bytes(b"no picture")
+    assert said(read_boxes(root), "content is not a picture") == ("b.txt", 1)
+
+
+def test_two_pictures_of_one_name_are_told(root):
+    write_yolo(root)
+    (root / "other").mkdir()
+    (root / "other" / "a.png").write_bytes((root / "images" / "a.png").read_bytes())
+    own = read_boxes(root)
+    assert said(own, "second picture of this name") == ("a.png", 1) and len(own) == 2
+
+
+def test_what_cannot_be_used_at_all_says_what_is_expected(root, tmp_path):
+    with pytest.raises(DataError, match=r"no boxes.*Pascal VOC"):
+        read_boxes(root)
+    with pytest.raises(DataError, match="not there"):
+        read_boxes(root / "nowhere")
+    (root / "instances.json").write_text('{"images": [],\n "annotations": [')
+    with pytest.raises(DataError, match=r"instances.json:2: not JSON"):
+        read_boxes(root)
+    (root / "instances.json").unlink()
+    (root / "a.txt").write_text("0 0.5 0.5 0.1 0.1")
+    with pytest.raises(DataError, match=r"classes\.txt"):
+        read_boxes(root)

@@ -1,0 +1,145 @@
+"""The reader's own pictures and masks: three kinds of masks, and every slip named with its file, all at once."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils.data import sources_used
+from course_utils.errors import DataError
+from course_utils.segmentation import mask_folder
+
+
+def write(root, name, mask, size=None, colour=True, palette=False, ending="png"):
+    """A picture and a mask file; ``mask`` is an array of values (H, W) or colours (H, W, 3)."""
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(exist_ok=True)
+    height, width = size or mask.shape[:2]
+    pixels = np.full((height, width, 3), (10, 200, 30) if colour else (90, 90, 90), np.uint8)
+    Image.fromarray(pixels).save(root / "images" / f"{name}.png")
+    image = Image.fromarray(mask.astype(np.uint8))
+    if palette:
+        image.putpalette(list(range(255, -1, -1)) * 3)
+    image.save(root / "masks" / f"{name}.{ending}")
+
+
+def square(value, background=0, shape=(12, 16)):
+    mask = np.zeros((*shape, *np.shape(value)), np.uint8) + np.uint8(background)
+    mask[2:6, 3:9] = value
+    return mask
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_binary_masks_need_no_list_of_classes(tmp_path, value):
+    write(tmp_path, "a", square(value), colour=False)
+    write(tmp_path, "b", square(value, shape=(20, 14)), colour=False)
+    data = mask_folder(tmp_path)
+    assert data.classes == ("background", "object") and data.names == ["a", "b"] and len(data) == 2
+    assert [tuple(image.shape) for image in data.images] == [(1, 12, 16), (1, 20, 14)]
+    assert data.counts().tolist() == [[12 * 16 - 24, 24], [20 * 14 - 24, 24]]
+    assert data.masks[0].unique().tolist() == [0, 1] and sources_used()[tmp_path.name] == "own pictures"
+    assert data.subset([1]).names == ["b"] and data[1][0].shape == (1, 20, 14)
+
+
+@pytest.mark.parametrize("palette", [False, True])
+def test_indices_mean_what_the_list_says(tmp_path, palette):
+    (tmp_path / "classes.txt").write_text("3 road\n0 sky  # above\n\n9 ignore\n")
+    mask = square(3)
+    mask[8:, 8:] = 9
+    write(tmp_path, "a", mask, palette=palette)
+    data = mask_folder(tmp_path)
+    assert data.classes == ("road", "sky") and data.images[0].shape == (3, 12, 16)
+    assert data.masks[0][3, 4] == 0 and data.masks[0][0, 0] == 1 and data.masks[0][9, 9] == 255
+
+
+def test_colours_mean_what_the_list_says(tmp_path):
+    (tmp_path / "classes.txt").write_text("0 0 0 ignore\n128 64 128 road\n70 130 180 wide sky\n")
+    mask = square((128, 64, 128))
+    mask[8:] = (70, 130, 180)
+    write(tmp_path, "a", mask)
+    write(tmp_path, "all_grey", np.zeros((5, 5), np.uint8))
+    data = mask_folder(tmp_path)
+    assert data.classes == ("road", "wide sky")
+    assert data.counts().tolist() == [[24, 64], [0, 0]] and (data.masks[1] == 255).all()
+
+
+def test_every_slip_is_named_at_once(tmp_path):
+    (tmp_path / "classes.txt").write_text("0 cell\n1 wall\n255 ignore\n")
+    write(tmp_path, "good", square(1))
+    write(tmp_path, "strange", square(7))
+    write(tmp_path, "small", square(1), size=(30, 40))
+    write(tmp_path, "coloured", square((9, 9, 200)))
+    write(tmp_path, "blurred", square(1), ending="jpg")
+    write(tmp_path, "alone", square(1))
+    (tmp_path / "masks" / "alone.png").unlink()
+    write(tmp_path, "orphan", square(1))
+    (tmp_path / "images" / "orphan.png").unlink()
+    write(tmp_path, "cut", square(1))
+    whole = (tmp_path / "masks" / "cut.png").read_bytes()
+    (tmp_path / "masks" / "cut.png").write_bytes(whole[:30])
+    write(tmp_path, "broken", square(1))
+    (tmp_path / "images" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError) as caught:
+        mask_folder(tmp_path)
+    text = str(caught.value)
+    for line in (
+        "8 things to put right before training",
+        "masks/strange.png: unknown value 7 (24 pixels); known: 0 cell, 1 wall, 255 ignore",
+        "masks/small.png: 16×12 pixels, its picture 40×30",
+        "masks/coloured.png: coloured, but no colour is declared",
+        "masks/blurred.jpg: JPEG blurs the class numbers",
+        "images/alone.png: no mask of this name",
+        "masks/orphan.png: no picture of this name",
+        "masks/cut.png: it cannot be read",
+        "images/broken.png: ",
+        "Expected: images/",
+    ):
+        assert line in text, line
+    assert "good" not in text
+
+
+def test_unknown_colours_are_named(tmp_path):
+    (tmp_path / "classes.txt").write_text("0 0 0 nothing\n255 0 0 object\n")
+    write(tmp_path, "a", square((254, 0, 0)))
+    with pytest.raises(
+        DataError, match=r"masks/a.png: unknown colour 254 0 0 \(24 pixels\); known: 0 0 0 nothing"
+    ):
+        mask_folder(tmp_path)
+
+
+def test_three_values_without_a_list_are_asked_about(tmp_path):
+    mask = square(1)
+    mask[0] = 2
+    write(tmp_path, "a", mask)
+    with pytest.raises(
+        DataError, match=r"unknown value 1 \(24 pixels\), 2 \(16 pixels\); known: 0 background, 255 object"
+    ):
+        mask_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0 a\n0 b\n", "classes.txt:2: '0 b' is not a new value"),
+        ("road\n", "classes.txt:1: 'road'"),
+        ("300 a\n", "classes.txt:1"),
+        ("1 2 a\n", "classes.txt:1"),
+        ("0 a\n1 2 3 b\n", "it mixes values and colours"),
+    ],
+)
+def test_a_wrong_list_of_classes_is_named(tmp_path, text, words):
+    (tmp_path / "classes.txt").write_text(text)
+    write(tmp_path, "a", square(1))
+    with pytest.raises(DataError, match=words):
+        mask_folder(tmp_path)
+
+
+def test_a_wrong_folder_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"holds nothing\. Expected: images/"):
+        mask_folder(tmp_path / "absent")
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(DataError, match="holds pictures"):
+        mask_folder(tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(DataError, match="images/: no picture"):
+        mask_folder(tmp_path)
