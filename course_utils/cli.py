@@ -1,4 +1,4 @@
-"""The command line: ``course list | run | render | data | doctor | results``."""
+"""The command line: ``course list | run | render | data | doctor | inspect | results``."""
 
 from __future__ import annotations
 
@@ -148,6 +148,46 @@ def doctor() -> None:
         print(f"{'ok ' if ok else 'BAD'}  {name:12} {text}")
         bad += not ok
     raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="the folder with the pictures and their labels")],
+    task: Annotated[
+        str, typer.Option(help="classification, detection, segmentation, faces, medical or driving")
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the report with pictures there, one HTML file")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="write every finding and file there as JSON")
+    ] = None,
+) -> None:
+    """Look at your own pictures and labels before any training; nothing is changed.
+
+    Formats: class folders, CSV, COCO JSON, Pascal VOC, YOLO text, pictures with masks, people folders, DICOM.
+    Exit code 1 if something would break training or its score, 2 for bad usage.
+
+    Example: course inspect photos --task classification --html report.html
+    """
+    import json
+
+    from course_utils import inspection
+    from course_utils.inspection import page, report
+
+    for file in filter(None, (html, json_file)):
+        if not file.parent.is_dir() or file.is_dir():
+            raise CourseError(f"{str(file)!r} cannot be written. Give a file in a folder that is there.")
+    found = inspection.inspect_folder(path, task)
+    print("\n".join(report.lines(found)))
+    if html:
+        page.write(found, html)
+        print(f"wrote {html}")
+    if json_file:
+        text = json.dumps(report.document(found), indent=1, ensure_ascii=False)
+        json_file.write_text(text + "\n", encoding="utf-8")
+        print(f"wrote {json_file}")
+    raise typer.Exit(0 if found.ok else 1)
 
 
 Names = Annotated[

@@ -1,0 +1,90 @@
+"""Pictures that are the same, byte for byte, and pictures that look the same after scaling, recompression or light.
+
+Two fingerprints (64×64, grey) look the same if three correlations are high: that of the pictures at 32×32; that of what
+is left when the mean picture of the whole folder is subtracted, so that a folder of faces or cells, which all look
+alike, gives no alarm; and that of the fine detail. The candidates come from a k-d tree over the coarsest cosine
+coefficients. Distances there are never larger than between the pictures, so no pair is lost, and no picture is compared
+with all others. Crops and mirrored copies are not found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.fft import dctn
+from scipy.ndimage import uniform_filter
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from course_utils.inspection.pictures import Picture
+
+ALIKE, UNUSUAL, DETAIL = 0.99, 0.98, 0.90  # the three correlations
+SMALLEST = 32  # pixels of the shorter side: smaller pictures have too little to tell them apart
+COARSE = 5  # cosine coefficients along each axis
+NEIGHBOURS = 6
+
+
+def exact(pictures: Sequence[Picture]) -> list[list[str]]:
+    """Groups of two files or more with the same bytes, in the order of their first file."""
+    groups = defaultdict(list)
+    for picture in pictures:
+        if picture.look is not None:
+            groups[picture.digest].append(picture.file)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def near(pictures: Sequence[Picture]) -> list[list[str]]:
+    """Groups of files that look the same though their bytes differ; of equal files only the first is looked at."""
+    first = {p.digest: p for p in reversed(pictures) if p.look is not None and min(p.size) >= SMALLEST}
+    seen = [p for p in first.values() if p.look.std() > 2][::-1]
+    if len(seen) < 2:
+        return []
+    pairs = _pairs(np.stack([picture.look for picture in seen]))
+    n = len(seen)
+    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(n, n)) if len(pairs) else None
+    if graph is None:
+        return []
+    _, component = connected_components(graph, directed=False)
+    groups = defaultdict(list)
+    for picture, number in zip(seen, component, strict=True):
+        groups[number].append(picture.file)
+    return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
+def _pairs(looks: np.ndarray) -> np.ndarray:
+    """(K, 2) indices of the pairs of (N, 64, 64) looks that pass all three tests."""
+    coarse = _unit(looks.reshape(-1, 32, 2, 32, 2).mean((2, 4), dtype=np.float32).reshape(len(looks), -1))
+    waves = dctn(coarse.reshape(-1, 32, 32), axes=(1, 2), norm="ortho")[:, :COARSE, :COARSE]
+    points = waves.reshape(len(looks), -1)
+    reach = np.sqrt(2 * (1 - ALIKE))
+    k = min(NEIGHBOURS + 1, len(looks))
+    _, found = cKDTree(points).query(points, k=k, distance_upper_bound=reach)
+    i = np.repeat(np.arange(len(looks)), k)
+    j = found.ravel()
+    keep = (j < len(looks)) & (i != j)
+    pairs = np.unique(np.sort(np.stack([i[keep], j[keep]], 1), axis=1), axis=0)
+    middle = coarse.mean(0) if len(looks) >= 20 else np.zeros(coarse.shape[1], np.float32)
+    return np.array([pair for pair in pairs if _same(looks, coarse, middle, *pair)], int).reshape(-1, 2)
+
+
+def _same(looks, coarse, middle, i: int, j: int) -> bool:
+    if coarse[i] @ coarse[j] < ALIKE:
+        return False
+    a, b = coarse[i] - middle, coarse[j] - middle
+    if a @ b < UNUSUAL * np.sqrt((a @ a) * (b @ b)):
+        return False
+    fine = _unit(np.stack([_detail(looks[i]), _detail(looks[j])]).reshape(2, -1))
+    return bool(fine[0] @ fine[1] >= DETAIL)
+
+
+def _detail(look: np.ndarray) -> np.ndarray:
+    values = look.astype(np.float32)
+    return values - uniform_filter(values, 9, mode="nearest")
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    rows = rows - rows.mean(1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)

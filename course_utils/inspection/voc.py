@@ -1,0 +1,65 @@
+"""Read Pascal VOC: one XML file for each picture."""
+
+from __future__ import annotations
+
+import posixpath
+
+from course_utils.inspection.findings import Box, Item, Layout
+from course_utils.inspection.folder import Folder, split_of
+from course_utils.inspection.sources import Faults, four_numbers, head, lines, unlisted, xml
+
+
+def voc(folder: Folder) -> Layout | None:
+    """Understand one XML file for each picture; lists in ``ImageSets/Main`` or folders give the splits."""
+    files = [
+        file
+        for file in folder.ending(".xml")
+        if b"<annotation" in head(folder, file) or "annotations/" in file.lower()
+    ]
+    if not files:
+        return None
+    faults, items, splits = Faults(), {}, _lists(folder)
+    for file in files:
+        root = xml(folder, file, faults)
+        if root is None:
+            continue
+        stem = posixpath.splitext(posixpath.basename(file))[0]
+        path, why = folder.find(stem, posixpath.dirname(file))
+        if path is None:
+            given = root.text("filename") or stem
+            path, why = folder.find(given, posixpath.dirname(file))
+            if path is None:
+                faults.path(file, given, why, root.line)
+                continue
+        if path in items:
+            faults.add("repeated-row", file, f"{path} has another file of labels", picture=path)
+            continue
+        split = splits.get(stem) or split_of(posixpath.dirname(file)) or split_of(posixpath.dirname(path))
+        size = [four_numbers([root.text(f"size/{side}")] * 4) for side in ("width", "height")]
+        stated = tuple(int(side[0]) for side in size if side and side[0] > 0)
+        item = items[path] = Item(
+            path, split, boxes=[], source=file, stated=stated if len(stated) == 2 else None
+        )
+        for thing in root.all("object"):
+            name = thing.text("name")
+            corners = [thing.text(f"bndbox/{corner}") for corner in ("xmin", "ymin", "xmax", "ymax")]
+            numbers = four_numbers(corners)
+            if numbers is None:
+                faults.add("bad-box", file, f"{name}: {', '.join(corners)}", thing.line, path)
+            elif not name.strip():
+                faults.add("unknown-class", file, "a box without a name", thing.line, path)
+            else:
+                item.boxes.append(Box(name, *numbers, line=thing.line))
+    unlisted(folder, items, faults)
+    return Layout("Pascal VOC", "boxes", list(items.values()), faults.findings())
+
+
+def _lists(folder: Folder) -> dict[str, str]:
+    """Name → split, from lists such as ImageSets/Main/train.txt."""
+    found = {}
+    for file in folder.ending(".txt"):
+        split = split_of(posixpath.splitext(posixpath.basename(file))[0])
+        if split and "imagesets" in file.lower():
+            for line in lines(folder, file, Faults()):
+                found[line.split()[0] if line.split() else ""] = split
+    return found
