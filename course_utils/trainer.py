@@ -201,15 +201,27 @@ def _leave_group_at_exit() -> None:
     atexit.register(PartialState().destroy_process_group)
 
 
+def bf16_is_native(device) -> bool:
+    """Whether ``device`` computes in bfloat16 with instructions of its own; without them bf16 is slower than float32.
+
+    >>> bf16_is_native("mps")
+    False
+    """
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Private to torch, which has no public question for it.
+    return kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def _precision(precision: str, device: torch.device) -> str:
     choice(precision, ("auto", "no", "bf16", "fp16"), "precision", TrainingError)
     if precision == "auto":
         if device.type != "cuda":
             return "no"
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        return "bf16" if bf16_is_native(device) else "fp16"
     if device.type == "cpu" and precision != "no":
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        if precision == "fp16" or not native:
+        if precision == "fp16" or not bf16_is_native(device):
             raise TrainingError(
                 f"precision={precision!r} on this CPU has no instructions of its own and would be many times slower. "
                 "Use precision='auto', which is full precision on a CPU."

@@ -1,4 +1,6 @@
-"""Grad-CAM tested for truth: it finds evidence that was planted, and it depends on the weights."""
+"""Methods of explanation tested for truth: they find planted evidence, and they depend on the weights."""
+
+import inspect
 
 import numpy as np
 import pytest
@@ -6,8 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_utils import backbone, load
 from course_utils.errors import CourseError
-from course_utils.explain import grad_cam, outputs_of
+from course_utils.explain import (
+    METHODS,
+    activations,
+    atlas,
+    deletion,
+    grad_cam,
+    insertion,
+    integrated_gradients,
+    maximal_patches,
+    outputs_of,
+    randomised,
+    rank_likeness,
+    visualise,
+)
 
 CROSS = torch.tensor([[0, 1, 0], [1, 1, 1], [0, 1, 0]]).float()
 RING = torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]]).float()
@@ -61,6 +77,7 @@ def trained():
             optimizer.zero_grad()
             F.cross_entropy(model(images[rows]), targets[rows]).backward()
             optimizer.step()
+    optimizer.zero_grad()  # so that a test can see whether an explanation left gradients behind
     return model
 
 
@@ -157,3 +174,264 @@ def test_frozen_models_channels_last_and_one_logit(trained):
 def test_wrong_use_is_told(layer, images, targets, words):
     with pytest.raises(CourseError, match=words):
         grad_cam(small_net(), layer, images, targets)
+
+
+# One contract for every method ------------------------------------------------------------------------------------
+
+FAST = {
+    "smooth_grad": {"samples": 12, "noise": 0.05},
+    "integrated_gradients": {"steps": 24},
+    "occlusion": {"window": 3, "stride": 1},
+    "rise": {"samples": 300, "cells": 8},
+}
+each_method = pytest.mark.parametrize("name", METHODS)
+
+
+def maps_of(name, model, images, targets=None, **options):
+    return METHODS[name](model, images, targets, **{**FAST.get(name, {}), **options})
+
+
+@each_method
+def test_maps_have_the_shape_of_the_images(trained, name):
+    images = planted(3, seed=8)[0]
+    maps = maps_of(name, trained, images)
+    assert maps.shape == (3, SIZE, SIZE) and maps.dtype == torch.float32 and maps.device.type == "cpu"
+    assert torch.isfinite(maps).all() and not maps.requires_grad
+    wide = maps_of(name, trained, torch.randn(2, 1, 16, 28, generator=torch.Generator().manual_seed(0)))
+    assert wide.shape == (2, 16, 28)
+
+
+@each_method
+def test_a_map_does_not_depend_on_its_batch(trained, name):
+    images, targets = planted(4, seed=9)[:2]
+    together = maps_of(name, trained, images, targets)
+    alone = torch.cat([maps_of(name, trained, images[[i]], targets[[i]]) for i in range(4)])
+    assert torch.allclose(together, alone, rtol=1e-3, atol=1e-4 * float(together.abs().max()))
+
+
+@each_method
+def test_the_default_target_is_the_predicted_class(trained, name):
+    images = planted(4, seed=10)[0]
+    with torch.no_grad():
+        predicted = trained.eval()(images).argmax(1)
+    assert torch.equal(maps_of(name, trained, images), maps_of(name, trained, images, predicted.tolist()))
+
+
+@each_method
+def test_a_seed_decides_the_map_and_nothing_else_is_drawn(trained, name):
+    images = planted(2, seed=11)[0]
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = maps_of(name, trained, images)
+    assert torch.equal(torch.get_rng_state(), state), "the reader's random numbers are left alone"
+    assert torch.equal(first, maps_of(name, trained, images))
+    if "seed" in inspect.signature(METHODS[name]).parameters:
+        assert not torch.equal(first, maps_of(name, trained, images, seed=1))
+
+
+@each_method
+def test_model_and_images_stay_as_they_were(trained, name):
+    trained.train()
+    trained[1].eval()
+    images = planted(2, seed=12)[0]
+    weights, pixels = {k: v.clone() for k, v in trained.state_dict().items()}, images.clone()
+    for parameter in trained.parameters():
+        parameter.grad = None
+    with torch.no_grad():
+        maps_of(name, trained, images)
+    with pytest.raises(CourseError):
+        maps_of(name, trained, images, [0, 7])
+    assert trained.training and not trained[1].training and trained[3].training
+    assert all(torch.equal(weights[k], v) for k, v in trained.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in trained.parameters())
+    assert not any(m._forward_hooks or m._backward_hooks for m in trained.modules())
+    assert torch.equal(images, pixels) and not images.requires_grad
+
+
+@each_method
+def test_frozen_models_and_one_logit(trained, name):
+    images, targets = planted(2, seed=13)[:2]
+    expected = maps_of(name, trained, images, targets)
+    frozen = small_net().requires_grad_(False)
+    frozen.load_state_dict(trained.state_dict())
+    assert torch.allclose(expected, maps_of(name, frozen, images, targets), atol=1e-5)
+    torch.manual_seed(0)
+    one = nn.Sequential(*small_net()[:-1], nn.Linear(16, 1))
+    assert maps_of(name, one, images, [1, 0]).shape == (2, SIZE, SIZE)
+
+
+@each_method
+@pytest.mark.parametrize(
+    ("images", "targets", "words"),
+    [
+        (torch.zeros(1, 8, 8), None, "add a batch axis"),
+        (torch.zeros(1, 1, 8, 8), [2], "from 0 to 1"),
+        (torch.zeros(2, 1, 8, 8), [1], "2 class numbers"),
+    ],
+)
+def test_wrong_use_of_any_method_is_told(name, images, targets, words):
+    with pytest.raises(CourseError, match=words):
+        maps_of(name, small_net(), images, targets)
+
+
+# Tested for truth --------------------------------------------------------------------------------------------------
+
+
+@each_method
+def test_every_method_finds_the_planted_evidence(trained, name):
+    images, targets, places, elsewhere = planted(60, seed=2)
+    maps = maps_of(name, trained, images, targets)
+    assert hits(maps, places) > 0.75, "chance is 25 of 576 places"
+    assert hits(maps, elsewhere) < 0.2, "the distractor is as bright, but says nothing"
+
+
+@each_method
+def test_every_method_asks_the_weights(trained, name):
+    images, targets, places, _ = planted(30, seed=3)
+    ours, likeness, found = maps_of(name, trained, images, targets), [], []
+    for seed in range(3):
+        erased = maps_of(name, randomised(trained, ["0", "3", "7"], seed), images, targets)
+        likeness.append(float(rank_likeness(ours, erased).mean()))
+        found.append(hits(erased, places))
+    assert np.mean(likeness) < 0.7, likeness
+    assert np.mean(found) < hits(ours, places) - 0.2, found
+
+
+def test_guided_backpropagation_does_not_ask_the_last_layer():
+    """Adebayo et al., 2018: where it should change most, it stays. The gradient does change."""
+    net = backbone("efficientnet_lite0", num_classes=1000)
+    photograph = (
+        torch.from_numpy(load("photographs")["chelsea"][:288, 80:368]).permute(2, 0, 1)[None] / 127.5 - 1
+    )
+    photograph = F.interpolate(photograph, (96, 96), mode="area")
+    erased = randomised(net, ["classifier"])
+    likeness = {
+        name: float(
+            rank_likeness(METHODS[name](net, photograph, [285]), METHODS[name](erased, photograph, [285]))
+        )
+        for name in ("gradient", "guided_backprop")
+    }
+    assert likeness["guided_backprop"] > 0.95
+    assert likeness["gradient"] < 0.75
+
+
+def test_integrated_gradients_are_complete(trained):
+    images, targets = planted(8, seed=14)[:2]
+    with torch.no_grad():
+        logits = trained.eval()(images) - trained(torch.full_like(images, 0.3))
+    expected = logits.gather(1, targets[:, None])[:, 0]
+    errors = [
+        float(
+            (integrated_gradients(trained, images, targets, steps=s, baseline=0.3).sum((1, 2)) - expected)
+            .abs()
+            .max()
+        )
+        for s in (4, 256)
+    ]
+    assert errors[1] < 0.02 * float(expected.abs().max()) and errors[1] < errors[0]
+
+
+def test_curves_tell_a_true_map_from_its_reverse(trained):
+    images, targets = planted(40, seed=15)[:2]
+    maps = grad_cam(trained, "4", images, targets)
+    first, last = (deletion(trained, images, m, targets, steps=8) for m in (maps, -maps))
+    assert first.shape == (40, 9) and torch.allclose(first[:, -1], last[:, -1])
+    assert first.mean() < last.mean() - 0.1
+    assert (
+        insertion(trained, images, maps, targets).mean()
+        > insertion(trained, images, -maps, targets).mean() + 0.1
+    )
+    with pytest.raises(CourseError, match=r"Valid: \(40, 24, 24\)"):
+        deletion(trained, images, maps[:, :5], targets)
+    with pytest.raises(CourseError, match="steps is 0"):
+        deletion(trained, images, maps, targets, steps=0)
+
+
+def test_erasing_leaves_the_model_alone(trained):
+    before = {k: v.clone() for k, v in trained.state_dict().items()}
+    erased = randomised(trained, ["3"], seed=2)
+    assert all(torch.equal(before[k], v) for k, v in trained.state_dict().items())
+    assert torch.equal(erased[0].weight, trained[0].weight)
+    assert not torch.equal(erased[3].weight, trained[3].weight)
+    assert torch.equal(erased[3].weight.flatten().sort().values, trained[3].weight.flatten().sort().values)
+    with pytest.raises(CourseError, match="unknown layer '77'"):
+        randomised(trained, ["77"])
+
+
+# What a channel looks for ------------------------------------------------------------------------------------------
+
+
+def test_maximal_patches_are_where_the_channel_answers():
+    layer = nn.Conv2d(1, 2, 3, padding=1, bias=False)
+    layer.weight.data.copy_(torch.stack([RING, -RING])[:, None])
+    images = torch.zeros(3, 1, 20, 20)
+    images[0, 0, 4:7, 5:8], images[2, 0, 0:3, 17:20] = RING, 0.5 * RING
+    cuts, values, places = maximal_patches(nn.Sequential(layer), "0", images, [0], patches=2, size=5)
+    assert values.tolist() == [[8.0, 4.0]] and places.tolist() == [[[0, 5, 6], [2, 1, 18]]]
+    assert cuts.shape == (1, 2, 1, 5, 5)
+    assert torch.equal(cuts[0, 0, 0, 1:4, 1:4], RING) and torch.equal(cuts[0, 1, 0, :3, 2:], 0.5 * RING)
+    with pytest.raises(CourseError, match="channels is"):
+        maximal_patches(nn.Sequential(layer), "0", images, [2], patches=2, size=5)
+    with pytest.raises(CourseError, match="1 to 3 patches of 1 to 20 pixels"):
+        maximal_patches(nn.Sequential(layer), "0", images, [0], patches=4)
+
+
+def test_the_atlas_lays_like_by_like():
+    noise = 0.02 * torch.randn(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    images = noise + torch.tensor([0.1, 0.1, 0.1, 0.9, 0.9, 0.9]).view(6, 1, 1, 1)  # three dark, three bright
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+    model[0].weight.data.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
+    model[0].bias.data.copy_(torch.tensor([0.0, 1.0]))
+    patches, vectors, places = atlas(model, "1", images, rows=2, columns=4, size=6)
+    assert patches.shape == (2, 4, 1, 6, 6) and vectors.shape == (2, 4, 2) and places.shape == (2, 4, 3)
+    kind = places[..., 0] >= 3
+    assert kind.any() and not kind.all()
+    assert (kind[:, :2] == kind[0, 0]).all() and (kind[:, 2:] == kind[0, 3]).all(), "each kind has its half"
+    image, row, column = places[1, 2].tolist()
+    top, left = (min(max(place - 3, 0), 10) for place in (row, column))
+    assert torch.equal(patches[1, 2], images[image][:, top : top + 6, left : left + 6])
+    with pytest.raises(CourseError, match="256 places for 30 × 10 cells"):
+        atlas(model, "1", images[:1], rows=30)
+
+
+def test_a_made_picture_excites_its_channel_more_than_any_noise(trained):
+    made = visualise(trained, "3", [2, 5], size=24, steps=40, in_channels=1, mean=0.0, std=1.0)
+    assert made.shape == (2, 1, 24, 24) and 0 <= made.min() and made.max() <= 1
+    assert torch.equal(
+        made, visualise(trained, "3", [2, 5], size=24, steps=40, in_channels=1, mean=0.0, std=1.0)
+    )
+    noise = torch.rand(32, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        means = [activations(trained, "3", x)[:, [2, 5]].mean((2, 3)) for x in (made, noise)]
+    assert (means[0].diag() > means[1].amax(0)).all()
+    assert all(p.grad is None for p in trained.parameters())
+
+
+def test_activations_stop_at_the_layer(trained):
+    images = planted(2, seed=16)[0]
+    with outputs_of(trained[7]) as later:
+        assert activations(trained, "3", images).shape == (2, 16, SIZE, SIZE)
+    assert later == [] and not any(m._forward_hooks for m in trained.modules())
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "words"),
+    [
+        ("smooth_grad", {"samples": 0}, "samples is 0"),
+        ("integrated_gradients", {"steps": 0}, "steps is 0"),
+        ("occlusion", {"window": 25}, "window is 25. Valid: up to 24"),
+        ("rise", {"keep": 1.0}, "keep is 1.0"),
+        ("rise", {"cells": 1}, "cells is 1"),
+    ],
+)
+def test_a_wrong_option_is_told(method, options, words):
+    with pytest.raises(CourseError, match=words):
+        METHODS[method](small_net(), planted(1, seed=17)[0], None, **options)
+
+
+def test_guided_backpropagation_needs_modules_and_grad_cam_maps():
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    with pytest.raises(CourseError, match=r"no nn.ReLU"):
+        METHODS["guided_backprop"](flat, torch.zeros(1, 1, 8, 8))
+    with pytest.raises(CourseError, match="no layer of the model gives feature maps"):
+        METHODS["grad_cam"](flat, torch.zeros(1, 1, 8, 8))
