@@ -101,10 +101,10 @@ def findings(
 
 def read(folder: Folder, file: str) -> Mask:
     """Count the pixels of each value of one mask."""
-    from course_utils.segmentation.folders import _read_mask
+    from course_utils.segmentation.folders import read_mask
 
     try:
-        values = _read_mask(folder.root / file)
+        values = read_mask(folder.root / file)
     except Exception as error:  # a damaged file makes a decoder raise anything
         return Mask(problem=str(error))
     keys = values if values.ndim == 2 else values.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
@@ -210,7 +210,7 @@ def _key(file: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _declared(folder: Folder, wrong: list[str]) -> dict:
-    from course_utils.segmentation.folders import _declared as parse
+    from course_utils.segmentation.folders import declared_classes as parse
 
     try:
         found = parse(folder.root / "classes.txt", wrong)

@@ -66,14 +66,14 @@ def mask_folder(path: str | Path) -> MaskFolder:
         raise DataError(f"DATA_DIR {str(path)!r} holds {', '.join(there) or 'nothing'}. {LAYOUT}")
     pictures, labels = ({f.stem: f for f in sorted(folder.iterdir()) if _shown(f)} for folder in folders)
     wrong: list[str] = []
-    declared = _declared(root / "classes.txt", wrong)
+    declared = declared_classes(root / "classes.txt", wrong)
     wrong += [f"{_name(f)}: no mask of this name in masks/" for s, f in pictures.items() if s not in labels]
     wrong += [
         f"{_name(f)}: no picture of this name in images/" for s, f in labels.items() if s not in pictures
     ]
     names = [stem for stem in pictures if stem in labels]
     images = {stem: _read(pictures[stem], read_image, wrong) for stem in names}
-    masks = {stem: _read(labels[stem], _read_mask, wrong) for stem in names}
+    masks = {stem: _read(labels[stem], read_mask, wrong) for stem in names}
     names = [stem for stem in names if images[stem] is not None and masks[stem] is not None]
     for stem in names:
         if masks[stem].shape[:2] != images[stem].shape[:2]:
@@ -103,7 +103,7 @@ def mask_folder(path: str | Path) -> MaskFolder:
     return built
 
 
-def _declared(path: Path, wrong: list[str]) -> dict[tuple, str]:
+def declared_classes(path: Path, wrong: list[str]) -> dict[tuple, str]:
     """Value or colour → name, from classes.txt."""
     found = {}
     for number, line in enumerate(
@@ -170,7 +170,7 @@ def _read(file: Path, reader, wrong: list[str]):
         wrong.append(f"{_name(file)}: {error}")
 
 
-def _read_mask(file: Path) -> np.ndarray:
+def read_mask(file: Path) -> np.ndarray:
     """Values (H, W), or colours (H, W, 3), as they stand in the file; palette pictures give their indices."""
     if file.suffix.lower() in (".jpg", ".jpeg"):
         raise DataError("JPEG blurs the class numbers; save masks as PNG")
