@@ -1,4 +1,4 @@
-"""The command line: ``course list | run | render | data | doctor | inspect | results``."""
+"""The command line: ``course list | run | render | data | doctor | inspect | new | faces | results``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from course_utils.cli_faces import faces_app
 from course_utils.errors import CourseError, DataError
 from course_utils.paths import NOTEBOOKS
 
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the datasets.")
 app.add_typer(data_app, name="data")
+app.add_typer(faces_app, name="faces")
 
 Lessons = Annotated[
     list[str] | None,
@@ -188,6 +190,23 @@ def inspect(
         json_file.write_text(text + "\n", encoding="utf-8")
         print(f"wrote {json_file}")
     raise typer.Exit(0 if found.ok else 1)
+
+
+@app.command()
+def new(
+    lesson: Annotated[str, typer.Argument(help="an application lesson, such as 13")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder for the project")],
+    data: Annotated[Path, typer.Option(help="the folder with your pictures and their labels")],
+) -> None:
+    """Make a small project of your own from an application lesson: notebook, train.py, settings, smoke test.
+
+    Example: course new 13 wafers --data photos
+    """
+    from course_utils import project
+
+    for file in project.create(lesson, folder, data):
+        print(file)
+    print(f"Next: cd {folder} && python train.py")
 
 
 Names = Annotated[

@@ -242,12 +242,11 @@ def record(*, seeds: list[int] | None = None, **metrics) -> None:
         path.write_text(json.dumps(document, indent=1), encoding="utf-8")
     text = "\n".join(f"{name}: {_readable(v)}" for name, v in values.items())
     text += "\ndata: " + (", ".join(f"{k} ({v})" for k, v in document["data"].items()) or "none")
-    try:
-        from IPython.display import display
-    except ImportError:
-        print(text)
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        ipython.display.display({RECORD_MIME: document, "text/plain": text}, raw=True)
     else:
-        display({RECORD_MIME: document, "text/plain": text}, raw=True)
+        print(text)
 
 
 def _checked(name: str, value) -> dict:

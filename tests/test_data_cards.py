@@ -135,7 +135,7 @@ def test_an_unreadable_card_is_named(tmp_path, text, word):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(DataError, match=r"unknown dataset 'mnist'\. Valid: bccd, camvid"):
+    with pytest.raises(DataError, match=r"unknown dataset 'mnist'\. Valid: att_faces, bccd"):
         card("mnist")
 
 

@@ -210,7 +210,7 @@ def test_subset_takes_indices_masks_and_tensors():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("mnist",), "unknown dataset 'mnist'. Valid: bccd, camvid"),
+        (("mnist",), "unknown dataset 'mnist'. Valid: att_faces, bccd"),
         (("digits", "dev"), "unknown split of digits 'dev'. Valid: train, test, all"),
         (("digits", "all", "fake"), "unknown data source 'fake'. Valid: real, embedded, auto"),
     ],

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from course_utils.data import forget_sources, sources_used
 from course_utils.detection.own import read_boxes
 from course_utils.errors import DataError
 
@@ -75,7 +76,10 @@ def test_three_formats_say_the_same(root, write):
             own.boxes[i], torch.tensor([b for b, _ in wanted], dtype=torch.float32), atol=1e-3
         )
         assert [own.classes[k] for k in own.labels[i]] == [k for _, k in wanted]
+    forget_sources()
+    assert read_boxes(root) and sources_used() == {}  # looking at files is not yet a use
     data = own.in_memory(50)
+    assert sources_used() == {data.name: "own pictures"}
     assert data.images.shape == (2, 3, 37, 50) and data.source == "own pictures"
     assert torch.allclose(data.boxes[0], own.boxes[0] * (37 / 80), atol=1e-3)
     assert (data.images[0, :, :36, :45] == 200).all() and (data.images[0, :, :, 47:] == 128).all()

@@ -143,3 +143,12 @@ def test_a_wrong_folder_is_named(tmp_path):
     (tmp_path / "masks").mkdir()
     with pytest.raises(DataError, match="images/: no picture"):
         mask_folder(tmp_path)
+
+
+def test_a_name_that_stands_twice_is_named(tmp_path):
+    write(tmp_path, "a", square(1))
+    Image.new("L", (16, 12)).save(tmp_path / "images" / "a.jpg")
+    with pytest.raises(
+        DataError, match=r"1 thing to put right(.|\n)*images/a.png: images/a.jpg has the same name"
+    ):
+        mask_folder(tmp_path)

@@ -1,7 +1,7 @@
 """The course's datasets: cards, verified files, and ``load``, which turns them into tensors and names their source.
 
 >>> sorted(cards())
-['bccd', 'camvid', 'digits', 'elpv', 'fashion_mnist', 'isbi_em', 'photographs']
+['att_faces', 'bccd', 'camvid', 'digits', 'elpv', 'fashion_mnist', 'isbi_em', 'photographs', 'white_cells']
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def load(name: str, split: str = "all", source: str | None = None, **options):
 
     ``split`` is one of the card's splits or ``"all"``. ``source`` is ``"real"`` (fail if it cannot be had),
     ``"embedded"`` (never touch the network) or ``"auto"`` (real if possible, else embedded with a line that says so);
-    ``None`` follows the run's ``DATA_SOURCE``. ``options`` go to the dataset's builder: ``size`` for digits and elpv.
+    ``None`` follows the run's ``DATA_SOURCE``. ``options`` go to the dataset's builder: ``size`` for digits, elpv and att_faces.
 
     Returns a :class:`DataSet` (``images`` (N, C, H, W) uint8, ``targets`` (N,) int64, ``classes``, ``extra``); for
     ``photographs`` a mapping from names to arrays, for ``bccd`` a :class:`~course_utils.data.detection.DetectionSet`,
-    for ``camvid`` and ``isbi_em`` a :class:`~course_utils.data.segmentation.MaskSet`. Each has ``source``, ``split`` and ``card``.
+    for ``white_cells`` a :class:`~course_utils.data.smears.SmearSet`, for ``camvid`` and ``isbi_em`` a :class:`~course_utils.data.segmentation.MaskSet`. Each has ``source``, ``split`` and ``card``.
     Raises :class:`DataError` for an unknown name, split, source or option, and if the data cannot be had.
 
     >>> data = load("digits", "test", size=28)

@@ -17,8 +17,10 @@ from course_utils.data.camvid import camvid, generated_drives
 from course_utils.data.cards import Card
 from course_utils.data.cards import card as read_card
 from course_utils.data.detection import bccd, digit_scenes
+from course_utils.data.faces import att_faces, drawn_faces
 from course_utils.data.fetch import package_folder
 from course_utils.data.segmentation import generated_sections, isbi_em
+from course_utils.data.smears import generated_smears, white_cells
 from course_utils.errors import DataError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -148,6 +150,7 @@ def digits_28(card: Card, split: str) -> DataSet:
 
 
 BUILDERS = {
+    "att_faces": att_faces,
     "bccd": bccd,
     "camvid": camvid,
     "digits": digits,
@@ -155,12 +158,15 @@ BUILDERS = {
     "fashion_mnist": fashion_mnist,
     "isbi_em": isbi_em,
     "photographs": photographs,
+    "white_cells": white_cells,
 }
 STAND_INS = {
+    "att_faces": drawn_faces,
     "bccd": digit_scenes,
     "camvid": generated_drives,
     "fashion_mnist": digits_28,
     "isbi_em": generated_sections,
+    "white_cells": generated_smears,
 }
 
 

@@ -45,7 +45,7 @@ def cards() -> dict[str, Card]:
     """Every card, by name.
 
     >>> sorted(cards())[:2]
-    ['bccd', 'camvid']
+    ['att_faces', 'bccd']
     """
     files = sorted(path for path in paths.CARDS.glob("*.md") if path.name != "README.md")
     return {path.stem: read(path) for path in files}

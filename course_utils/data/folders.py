@@ -74,8 +74,10 @@ class ImageFolder(torch.utils.data.Dataset):
         return built
 
 
-def image_folder(path: str | Path) -> ImageFolder:
+def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
     """Find the pictures below ``path``, one sub-folder a class, and decode each once to leave out damaged ones.
+
+    With ``note`` the folder counts as data that the run used, as ``record`` says it.
 
     Raises :class:`DataError` that names what was found if there are not two classes with readable pictures.
     """
@@ -113,7 +115,8 @@ def image_folder(path: str | Path) -> ImageFolder:
     paths = [file for _, group in kept for file in group]
     targets = [label for label, (_, group) in enumerate(kept) for _ in group]
     built = ImageFolder(paths, targets, [name for name, _ in kept], skipped, root.resolve().name)
-    data.remember(built.name, built.source)
+    if note:
+        data.remember(built.name, built.source)
     return built
 
 

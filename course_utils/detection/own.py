@@ -61,6 +61,7 @@ class OwnBoxes:
             [path.stem for path in self.paths],
         )
         built.name, built.split, built.source = self.name, "all", "own pictures"
+        data.remember(built.name, built.source)
         return built
 
 
@@ -103,7 +104,7 @@ def read_boxes(path: str | Path, classes: Sequence[str] | None = None) -> OwnBox
     if not any(boxes.values()):
         told = "; ".join(map(str, problems[:3])) or "no box"
         raise DataError(f"{root} has no usable box: {told}. {LAYOUT}")
-    built = OwnBoxes(
+    return OwnBoxes(
         [pictures[Path(name).name] for name in boxes],
         [torch.tensor(own, dtype=torch.float32).reshape(-1, 4) for own in boxes.values()],
         [torch.tensor(own, dtype=torch.int64) for own in labels.values()],
@@ -111,8 +112,6 @@ def read_boxes(path: str | Path, classes: Sequence[str] | None = None) -> OwnBox
         sorted(problems, key=lambda p: (p.file.name, p.line)),
         root.resolve().name,
     )
-    data.remember(built.name, "own pictures")
-    return built
 
 
 def _formats(root: Path, pictures, classes) -> Found:

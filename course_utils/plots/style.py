@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -76,7 +78,9 @@ def describe(axes, text: str) -> None:
 
 
 def show(axes, alt: str | None = None) -> None:
-    """Display a figure once, as one PNG with alt text, and close it. Outside IPython nothing is displayed.
+    """Display a figure once, as one PNG with alt text, and close it.
+
+    Outside IPython the PNG goes to the folder that ``COURSE_FIGURES`` names, numbered from 1; without one, nothing is shown.
 
     ``axes``: Axes, an array of them, or a Figure. ``alt`` says what the figure shows, for readers who cannot see it; if
     it is missing, the plot's own description is used. Raises :class:`CourseError` when there is no axes.
@@ -88,6 +92,8 @@ def show(axes, alt: str | None = None) -> None:
     if ipython is not None and ipython.get_ipython() is not None:
         data = {"image/png": base64.b64encode(png(figure)).decode(), "text/plain": "<figure>"}
         ipython.display.display(data, metadata={"image/png": {"alt": alt}}, raw=True)
+    elif folder := os.environ.get("COURSE_FIGURES"):
+        Path(folder, f"{len(list(Path(folder).glob('*.png'))) + 1:02d}.png").write_bytes(png(figure))
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close(figure)
 

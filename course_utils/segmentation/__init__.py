@@ -17,6 +17,7 @@ _HOMES = {
     "moves": "crops",
     "MaskFolder": "folders",
     "mask_folder": "folders",
+    "components": "instances",
     "match_instances": "instances",
     "watershed_instances": "instances",
     "boundary_loss": "losses",

@@ -57,15 +57,15 @@ def mask_folder(path: str | Path) -> MaskFolder:
     Values mean what ``classes.txt`` says. Without one, masks that hold two values (0 and 1, or 0 and 255) are *background* and
     *object*.
     Raises :class:`DataError` that lists every file with what is wrong with it, all at once: unreadable, no mask, no picture,
-    another size than its picture, an unknown value or colour, JPEG masks.
+    another size than its picture, an unknown value or colour, JPEG masks, one name twice.
     """
     root = Path(path).expanduser()
     folders = [root / "images", root / "masks"]
     if not all(folder.is_dir() for folder in folders):
         there = sorted(f.name for f in root.iterdir())[:8] if root.is_dir() else []
         raise DataError(f"DATA_DIR {str(path)!r} holds {', '.join(there) or 'nothing'}. {LAYOUT}")
-    pictures, labels = ({f.stem: f for f in sorted(folder.iterdir()) if _shown(f)} for folder in folders)
     wrong: list[str] = []
+    pictures, labels = (_by_stem(folder, wrong) for folder in folders)
     declared = declared_classes(root / "classes.txt", wrong)
     wrong += [f"{_name(f)}: no mask of this name in masks/" for s, f in pictures.items() if s not in labels]
     wrong += [
@@ -87,7 +87,7 @@ def mask_folder(path: str | Path) -> MaskFolder:
     if wrong:
         more = f"\n  and {len(wrong) - 40} more" if len(wrong) > 40 else ""
         raise DataError(
-            f"{root}: {len(wrong)} things to put right before training:\n  "
+            f"{root}: {len(wrong)} thing{'s' if len(wrong) > 1 else ''} to put right before training:\n  "
             + "\n  ".join(wrong[:40])
             + f"{more}\n{LAYOUT}"
         )
@@ -161,6 +161,15 @@ def _coded(mask, declared, classes, file, wrong) -> np.ndarray:
         kind = "colour" if coloured else "value"
         wrong.append(f"{_name(file)}: unknown {kind} {', '.join(unknown[:5])}{more}; known: {valid}")
     return codes[place.reshape(mask.shape[:2])]
+
+
+def _by_stem(folder: Path, wrong: list[str]) -> dict[str, Path]:
+    found = {}
+    for file in sorted(filter(_shown, folder.iterdir())):
+        if file.stem in found:
+            wrong.append(f"{_name(file)}: {_name(found[file.stem])} has the same name; keep one of them")
+        found.setdefault(file.stem, file)
+    return found
 
 
 def _read(file: Path, reader, wrong: list[str]):

@@ -1,0 +1,128 @@
+"""Enrol people and verify pictures, with files that hold numbers and text alone (safetensors)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from course_utils.errors import CourseError, DataError, choice
+from course_utils.faces.model import Embedder, embed
+from course_utils.faces.own import own_faces, read_face
+from course_utils.faces.verify import unit
+
+NET = Path("runs/16_facial_recognition/embedder.safetensors")  # where lesson 16 leaves its network
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """A network with its mean embedding (dim,), the threshold that goes with it, the false accept rate that the threshold was
+    chosen for, and the hash of its file.
+    """
+
+    net: Embedder
+    mean: np.ndarray
+    threshold: float
+    far: float
+    sha256: str = ""
+
+    def vectors(self, images: torch.Tensor) -> np.ndarray:
+        """Embeddings (N, dim) of length 1 for uint8 pictures (N, 1, 112, 92), the training people's mean taken out."""
+        return unit(embed(self.net, images) - self.mean)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Enrolled people: ``templates`` (G, dim) of length 1, their ``names``, and the hash of the network that made them."""
+
+    templates: np.ndarray
+    names: tuple[str, ...]
+    net: str
+
+
+def save_recogniser(recogniser: Recogniser, path: str | Path) -> None:
+    """Write the network's weights with all that they need to be used."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in recogniser.net.state_dict().items()}
+    weights["mean_embedding"] = torch.from_numpy(np.asarray(recogniser.mean, np.float32))
+    net = recogniser.net
+    about = {"dim": net.dim, "frozen": net.frozen, "height": net.height}
+    about |= {"threshold": float(recogniser.threshold), "far": float(recogniser.far)}
+    save_file(weights, path, metadata={name: json.dumps(value) for name, value in about.items()})
+
+
+def load_recogniser(path: str | Path) -> Recogniser:
+    """Read what :func:`save_recogniser` wrote. Raises :class:`DataError` for a file that is not there or not such a file."""
+    tensors, about = _read(
+        path, ("dim", "frozen", "height", "threshold", "far"), "network", "Run lesson 16 once: it writes one"
+    )
+    mean = tensors.pop("mean_embedding").numpy()
+    net = Embedder(about["dim"], about["frozen"], about["height"], pretrained=False)
+    net.load_state_dict(tensors)
+    return Recogniser(net.eval(), mean, about["threshold"], about["far"], _digest(path))
+
+
+def enrol(folder: str | Path, recogniser: Recogniser) -> tuple[Gallery, list[tuple[Path, str]]]:
+    """Enrol everybody below ``folder`` with all their pictures; returns the gallery and what was left out, with its reason."""
+    data, skipped = own_faces(folder, note=False)
+    vectors, person = recogniser.vectors(data.images), data.targets.numpy()
+    means = np.stack([vectors[person == k].mean(0) for k in range(len(data.classes))])
+    return Gallery(unit(means), data.classes, recogniser.sha256), skipped
+
+
+def save_gallery(gallery: Gallery, path: str | Path) -> None:
+    """Write the gallery: templates and names, no picture. Templates are personal data all the same; keep the file as such."""
+    tensors = {"templates": torch.from_numpy(gallery.templates.astype(np.float32))}
+    save_file(tensors, path, metadata={"names": json.dumps(gallery.names), "net": json.dumps(gallery.net)})
+
+
+def load_gallery(path: str | Path, recogniser: Recogniser) -> Gallery:
+    """Read a gallery. Raises :class:`DataError` for a file that is none, and for one that another network made."""
+    tensors, about = _read(path, ("names", "net"), "gallery", "Make one: course faces enrol FOLDER")
+    if about["net"] != recogniser.sha256:
+        raise DataError(
+            f"the gallery {path} was made by another network ({about['net'][:12]}, this one is {recogniser.sha256[:12]}). "
+            "Templates of two networks cannot be compared: enrol again, or name the other network with --net."
+        )
+    return Gallery(tensors["templates"].numpy(), tuple(about["names"]), about["net"])
+
+
+def scores(
+    picture: str | Path, gallery: Gallery, recogniser: Recogniser, name: str | None = None
+) -> dict[str, float]:
+    """The cosine similarity of a picture with everybody enrolled, or with ``name`` alone, highest first.
+
+    Raises :class:`DataError` for a picture that cannot be read, :class:`CourseError` for a name that is not enrolled.
+    """
+    if name is not None:
+        choice(name, gallery.names, "person", CourseError)
+    vector = recogniser.vectors(torch.from_numpy(read_face(picture))[None, None])[0]
+    found = dict(zip(gallery.names, (gallery.templates @ vector).tolist(), strict=True))
+    ordered = sorted(found.items(), key=lambda pair: -pair[1])
+    return {who: score for who, score in ordered if name in (None, who)}
+
+
+def _read(path, needed, what, cure):
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            about = {name: json.loads(metadata[name]) for name in needed}
+            return {name: file.get_tensor(name) for name in file.keys()}, about
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        reason = (
+            "it is not there"
+            if not Path(path).exists()
+            else f"it is no {what} of lesson 16 ({type(error).__name__})"
+        )
+        raise DataError(
+            f"the {what} {path} cannot be read: {reason}. {cure}, or name another file."
+        ) from None
+
+
+def _digest(path) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,132 @@
+"""DICOM slices: from stored integers to physical values, from values to grey, and a copy without names. Lesson 17."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import hmac
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from course_utils.errors import CourseError, DataError
+
+EMPTIED = (  # of the basic profile in DICOM PS3.15, annex E, the attributes that pictures of one modality usually carry
+    "AccessionNumber", "AcquisitionDate", "AcquisitionTime", "AdditionalPatientHistory", "AdmittingDiagnosesDescription",
+    "ContentDate", "ContentTime", "DeviceSerialNumber", "EthnicGroup", "ImageComments", "InstanceCreationDate",
+    "InstanceCreationTime", "InstitutionAddress", "InstitutionName", "InstitutionalDepartmentName", "IssuerOfPatientID",
+    "MilitaryRank", "NameOfPhysiciansReadingStudy", "Occupation", "OperatorsName", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames",
+    "PatientAddress", "PatientAge", "PatientBirthDate", "PatientBirthTime", "PatientComments", "PatientSex", "PatientSize",
+    "PatientTelephoneNumbers", "PatientWeight", "PerformingPhysicianName", "PhysiciansOfRecord", "ProtocolName",
+    "ReferringPhysicianName", "RequestingPhysician", "SeriesDate", "SeriesDescription", "SeriesTime", "StationName",
+    "StudyDate", "StudyDescription", "StudyID", "StudyTime",
+)  # fmt: skip
+RENEWED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+
+
+class Slice(NamedTuple):
+    """``values`` (H, W) float32 in ``unit`` (HU for a CT); ``spacing``: height and width of a pixel in mm, or ``None``."""
+
+    values: np.ndarray
+    unit: str
+    spacing: tuple[float, float] | None
+    header: object
+
+
+def read_slice(path: str | Path) -> Slice:
+    """Read one grey DICOM file: stored values times slope plus intercept, MONOCHROME1 left as it is.
+
+    Raises :class:`DataError` for a file that is none, has several frames or colours, or cannot be decoded. DICOM PS3.3, C.11.1.
+
+    >>> from pydicom.data import get_testdata_file
+    >>> ct = read_slice(get_testdata_file("CT_small.dcm"))
+    >>> ct.values.shape, ct.unit, ct.spacing, float(ct.values.min())
+    ((128, 128), 'HU', (0.661468, 0.661468), -896.0)
+    """
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        header = pydicom.dcmread(path)
+        stored = header.pixel_array
+    except InvalidDicomError:
+        raise DataError(
+            f"{path} is not a DICOM file: its header is missing. Give a file that a scanner wrote."
+        ) from None
+    except FileNotFoundError:
+        raise DataError(f"{path} is not there. Check the path.") from None
+    except Exception as error:  # pydicom raises many kinds for damaged pixels
+        raise DataError(f"{path} cannot be decoded: {' '.join(str(error).split())[:160]}") from error
+    if stored.ndim != 2:
+        raise DataError(f"{path} holds pixels of shape {stored.shape}. Valid: one grey slice, (H, W).")
+    values = stored.astype(np.float32) * float(header.get("RescaleSlope", 1)) + float(
+        header.get("RescaleIntercept", 0)
+    )
+    unit = str(header.get("RescaleType") or ("HU" if header.get("Modality") == "CT" else "stored"))
+    spacing = header.get("PixelSpacing")
+    return Slice(values, unit, None if spacing is None else (float(spacing[0]), float(spacing[1])), header)
+
+
+def window(values, level: float, width: float) -> np.ndarray:
+    """Grey from 0 to 1 for ``values`` in their physical unit: linear over ``width`` around ``level``, cut off beyond.
+
+    The standard's LINEAR function (DICOM PS3.3, C.11.2.1.2). Raises :class:`CourseError` for a width below 1. Lesson 17.
+
+    >>> window(np.array([-1000.0, 39.5, 2000.0]), level=40, width=401).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    if width <= 1:
+        raise CourseError(f"width is {width!r}. Valid: above 1, such as 400 HU for soft tissue.")
+    return np.clip((np.asarray(values, np.float32) - (level - 0.5)) / (width - 1) + 0.5, 0, 1)
+
+
+def deidentify(header, key: bytes):
+    """A copy of a DICOM dataset without names, dates and private elements; also the keywords that were changed.
+
+    The patient's name and number become a pseudonym that only the holder of ``key`` can compute again; identifiers of study,
+    series and picture are replaced consistently, so that slices of one study stay together. Private elements go. Nested sequences are
+    searched too. It is a part of DICOM PS3.15's basic profile, chosen for slices: **it does not look into the pixels**, and it
+    is no substitute for the profile. Raises :class:`CourseError` for a key shorter than 16 bytes.
+
+    >>> import pydicom
+    >>> from pydicom.data import get_testdata_file
+    >>> clean, changed = deidentify(pydicom.dcmread(get_testdata_file("CT_small.dcm")), key=b"a secret of the clinic")
+    >>> str(clean.PatientName) == str(clean.PatientID), clean.PatientBirthDate, "PatientName" in changed
+    (True, '', True)
+    """
+    if len(key) < 16:
+        raise CourseError(
+            f"the key has {len(key)} bytes. Use at least 16 random ones: os.urandom(16), kept in the clinic."
+        )
+    clean, changed = copy.deepcopy(header), []
+    pseudonym = _code(key, str(header.get("PatientID", "")) + str(header.get("PatientName", "")))[:12]
+    clean.remove_private_tags()
+
+    def visit(dataset, element):
+        word = element.keyword
+        if word in ("PatientName", "PatientID"):
+            element.value = pseudonym
+        elif word in EMPTIED and element.value not in ("", None):
+            element.value = [] if element.VR == "SQ" else ""
+        elif word in RENEWED and element.value:
+            element.value = _uid(key, str(element.value))
+        else:
+            return
+        changed.append(word)
+
+    clean.walk(visit)
+    if getattr(clean, "file_meta", None) is not None and "SOPInstanceUID" in clean:
+        clean.file_meta.MediaStorageSOPInstanceUID = clean.SOPInstanceUID
+    clean.PatientIdentityRemoved = "YES"
+    clean.DeidentificationMethod = "course_utils.medical: part of PS3.15 annex E, pixels unread"
+    return clean, sorted(set(changed))
+
+
+def _code(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _uid(key: bytes, old: str) -> str:
+    """An identifier that the same old one always gets: 2.25 and a number of 128 bits (DICOM PS3.5, annex B)."""
+    return f"2.25.{int(_code(key, old)[:32], 16)}"

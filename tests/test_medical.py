@@ -1,0 +1,197 @@
+"""DICOM, patients and numbers of lesson 17: against pydicom, scikit-learn and cases whose answer is known."""
+
+import csv
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
+from sklearn.metrics import roc_auc_score
+
+from course_utils.errors import CourseError, DataError
+from course_utils.medical import (
+    agreement,
+    auroc,
+    deidentify,
+    group_interval,
+    predictive_values,
+    read_cohort,
+    read_slice,
+    sensitivity_specificity,
+    threshold_for_specificity,
+    window,
+)
+
+KEY = b"sixteen bytes or more"
+CT = get_testdata_file("CT_small.dcm")
+NAMED = get_testdata_file("examples_overlay.dcm")
+
+
+def test_auroc_equals_scikit_learn_with_ties():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        targets = rng.integers(0, 2, 60)
+        scores = rng.integers(0, 8, 60) / 8 + 0.2 * targets
+        assert auroc(targets, scores) == pytest.approx(roc_auc_score(targets, scores), abs=1e-12)
+
+
+def test_numbers_refuse_what_they_cannot_judge():
+    with pytest.raises(CourseError, match=r"got 3 positives and 0 negatives"):
+        auroc([1, 1, 1], [0.1, 0.2, 0.3])
+    with pytest.raises(CourseError, match=r"targets hold \[0, 1, 2\]"):
+        auroc([0, 1, 2], [0.1, 0.2, 0.3])
+    with pytest.raises(CourseError, match=r"shape \(2,\) and scores \(3,\)"):
+        auroc([0, 1], [0.1, 0.2, 0.3])
+    with pytest.raises(CourseError, match=r"specificity is 95\. Valid"):
+        threshold_for_specificity([0, 1], [0.1, 0.2], 95)
+    with pytest.raises(CourseError, match=r"no negative case"):
+        threshold_for_specificity([1, 1], [0.1, 0.2], 0.9)
+    with pytest.raises(CourseError, match=r"prevalence is 3"):
+        predictive_values(0.9, 0.9, 3)
+    with pytest.raises(CourseError, match=r"got 1 group"):
+        group_interval(["a", "a"], lambda rows: 1.0)
+    with pytest.raises(CourseError, match=r"no draw"):
+        group_interval(["a", "b"], lambda rows: auroc([1, 1], [1, 1]))
+    with pytest.raises(CourseError, match=r"N at least 2"):
+        agreement([1], [1])
+
+
+@pytest.mark.parametrize("wanted", [0.5, 0.8, 0.95, 1.0])
+def test_a_threshold_keeps_its_promise_where_it_was_chosen(wanted):
+    rng = np.random.default_rng(1)
+    targets = rng.integers(0, 2, 300)
+    scores = np.round(rng.normal(size=300) + targets, 1)  # with ties
+    limit = threshold_for_specificity(targets, scores, wanted)
+    assert sensitivity_specificity(targets, scores >= limit)[1] >= wanted
+    below = scores[(targets == 0) & (scores < limit)].max()
+    assert sensitivity_specificity(targets, scores >= below)[1] < wanted or wanted == 0.5
+
+
+def test_predictive_values_are_those_of_a_counted_crowd():
+    ppv, npv = predictive_values(0.8, 0.9, 0.1)  # of 1,000: 80 found, 20 missed, 90 false alarms, 810 cleared
+    assert ppv == pytest.approx(80 / 170) and npv == pytest.approx(810 / 830)
+
+
+def test_intervals_over_patients_are_wider_than_over_pictures():
+    rng = np.random.default_rng(2)
+    level = np.repeat(rng.normal(size=12), 20)
+    values, patients = level + 0.1 * rng.normal(size=240), np.repeat(np.arange(12), 20)
+    by_patient = group_interval(patients, lambda rows: values[rows].mean())
+    by_picture = group_interval(np.arange(240), lambda rows: values[rows].mean())
+    assert np.ptp(by_patient) > 3 * np.ptp(by_picture)
+
+
+def test_agreement_finds_bias_and_spread():
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(5, 30, 4000)
+    bias, low, high = agreement(truth + 2 + rng.normal(size=4000), truth)
+    assert bias == pytest.approx(2, abs=0.1) and high - low == pytest.approx(2 * 1.96, abs=0.2)
+
+
+def test_window_is_the_standard_one():
+    from pydicom.pixels import apply_modality_lut, apply_windowing
+
+    ct = read_slice(CT)
+    header = pydicom.dcmread(CT)
+    assert np.array_equal(ct.values, apply_modality_lut(header.pixel_array, header))
+    for level, width in ((40, 400), (-600, 1500), (300, 2)):
+        header.WindowCenter, header.WindowWidth = level, width
+        theirs = apply_windowing(ct.values.copy(), header)
+        low, high = (
+            -(2.0**15) - 1024,
+            2.0**15 - 1 - 1024,
+        )  # pydicom spreads the window over all that 16 bits can hold
+        assert np.allclose(window(ct.values, level, width), (theirs - low) / (high - low), atol=1e-5)
+    with pytest.raises(CourseError, match=r"width is 0"):
+        window(ct.values, 40, 0)
+
+
+def test_a_file_that_is_no_slice_is_told(tmp_path):
+    (tmp_path / "no.dcm").write_text("hello")
+    with pytest.raises(DataError, match=r"no\.dcm is not a DICOM file"):
+        read_slice(tmp_path / "no.dcm")
+    with pytest.raises(DataError, match=r"is not there"):
+        read_slice(tmp_path / "gone.dcm")
+    with pytest.raises(DataError, match=r"Valid: one grey slice"):
+        read_slice(get_testdata_file("SC_rgb_rle_2frame.dcm"))
+
+
+@pytest.mark.parametrize("file", [CT, NAMED, get_testdata_file("MR_small.dcm")])
+def test_deidentified_files_name_nobody_and_keep_their_pixels(file, tmp_path):
+    header = pydicom.dcmread(file)
+    clean, changed = deidentify(header, KEY)
+    clean.save_as(tmp_path / "clean.dcm")
+    again = pydicom.dcmread(tmp_path / "clean.dcm")
+    assert not any(element.tag.is_private for element in again.iterall())
+    text = str(again)
+    for word in ("PatientName", "PatientID", "StudyInstanceUID", "SOPInstanceUID"):
+        assert word in changed and str(header[word].value) not in text
+    for word in ("InstitutionName", "StudyDate", "PatientSex", "PatientAge"):
+        assert not again.get(word)
+    assert again.PatientIdentityRemoved == "YES"
+    assert np.array_equal(again.pixel_array, header.pixel_array)
+    assert str(header.PatientName) != str(clean.PatientName), "the original is not changed"
+
+
+def test_pseudonyms_hold_together_and_depend_on_the_key():
+    header = pydicom.dcmread(CT)
+    first, second = (deidentify(header, KEY)[0] for _ in range(2))
+    other = deidentify(header, b"another key of the clinic")[0]
+    assert first.PatientID == second.PatientID != other.PatientID
+    assert first.StudyInstanceUID == second.StudyInstanceUID != other.StudyInstanceUID
+    with pytest.raises(CourseError, match=r"the key has 3 bytes"):
+        deidentify(header, b"key")
+
+
+def write(folder, rows, header=("patient", "label", "path")):
+    with open(folder / "patients.csv", "w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for i in range(4):
+        Image.fromarray(np.full((20, 30, 3), 40 * i, np.uint8)).save(tmp_path / f"{i}.png")
+    (tmp_path / "slice.dcm").write_bytes(open(CT, "rb").read())
+    return tmp_path
+
+
+def test_a_table_of_patients_with_png_and_dicom(pictures):
+    write(
+        pictures,
+        [("A", "sick", "0.png"), ("A", "sick", "1.png"), ("B", "well", "2.png"), ("C", "well", "slice.dcm")],
+    )
+    cohort = read_cohort(pictures)
+    assert cohort.problems == [] and cohort.classes == ("sick", "well")
+    assert cohort.patients.tolist() == ["A", "A", "B", "C"] and cohort.targets.tolist() == [0, 0, 1, 1]
+    data = cohort.in_memory(16)
+    assert data.images.shape == (4, 3, 16, 16) and data.images[3].float().std() > 10
+    assert data.extra["patient"].tolist() == ["A", "A", "B", "C"] and data.source == "own pictures"
+
+
+def test_each_faulty_row_is_told_by_line_and_left_out(pictures):
+    (pictures / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    write(
+        pictures,
+        [("A", "sick", "0.png"), ("", "well", "1.png"), ("B", "", "2.png"), ("C", "well", "9.png"),
+         ("D", "well", "broken.png"), ("E", "well", "3.png"), ("F", "well", "../secret.png")],
+    )  # fmt: skip
+    cohort = read_cohort(pictures)
+    assert cohort.patients.tolist() == ["A", "E"]
+    for line, words in ((3, "no patient"), (4, "label"), (5, "9.png"), (6, "broken.png"), (8, "secret")):
+        assert any(f"patients.csv:{line}:" in p and words in p for p in cohort.problems), (
+            line,
+            cohort.problems,
+        )
+
+
+def test_a_folder_without_a_usable_table_says_what_is_expected(pictures):
+    with pytest.raises(DataError, match=r"no table that names pictures\. Expected"):
+        read_cohort(pictures)
+    write(pictures, [("A", "sick", "0.png"), ("B", "sick", "1.png")])
+    with pytest.raises(DataError, match=r"1 class\(es\): \['sick'\]"):
+        read_cohort(pictures)
+    write(pictures, [("sick", "0.png"), ("well", "1.png")], header=("label", "path"))
+    with pytest.raises(DataError, match=r"no patient; left out"):
+        read_cohort(pictures)

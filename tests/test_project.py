@@ -1,0 +1,84 @@
+"""``course new``: what is in a project, and that its own smoke test passes without the course's folder."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from course_utils import notebooks, project
+from course_utils.cli import app
+from course_utils.errors import CourseError
+from course_utils.lessons import written
+
+OWN = [
+    lesson.number for lesson in written() if "DATA_DIR" in notebooks.parameters(nbformat.read(lesson.path, 4))
+]
+
+
+@pytest.mark.parametrize("number", OWN)
+def test_a_project_is_complete_and_points_nowhere(number, tmp_path):
+    files = {file.name: file for file in project.create(number, tmp_path / "mine", tmp_path)}
+    script = files["train.py"].read_text(encoding="utf-8")
+    ast.parse(script)
+    nb = nbformat.read(next(f for name, f in files.items() if name.endswith(".ipynb")), as_version=4)
+    nbformat.validate(nb)
+    prose = "\n".join(cell["source"] for cell in nb["cells"] if cell["cell_type"] == "markdown")
+    assert "](../" not in prose and not re.search(r"\]\(\d\d_", prose) and "Exercise" not in prose
+    assert "check(" not in script and "git clone" not in script and "## Sources" in prose
+    assert not any(cell.get("outputs") for cell in nb["cells"])
+    settings = tomllib.loads(files["config.toml"].read_text(encoding="utf-8"))
+    assert settings == notebooks.parameters(nb) and settings["DATA_DIR"] == tmp_path.resolve().as_posix()
+    assert (
+        settings["PROFILE"] == "fast"
+        and f"pip install -r {files['requirements.txt'].name}" in files["README.md"].read_text()
+    )
+    used = {node.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)}
+    assert set(settings) <= used, "every setting is used"
+
+
+def test_bad_orders_write_nothing(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    with pytest.raises(CourseError, match=r"lesson 07 does not take your own data\. Valid: 13"):
+        project.create("07", tmp_path / "mine", tmp_path)
+    with pytest.raises(CourseError, match=r"is not there\. Give your folder"):
+        project.create("13", tmp_path / "mine", tmp_path / "gone")
+    with pytest.raises(CourseError, match=r"not empty\. Give a new folder"):
+        project.create("13", tmp_path / "full", tmp_path)
+    with pytest.raises(CourseError, match="99"):
+        project.create("99", tmp_path / "mine", tmp_path)
+    assert not (tmp_path / "mine").exists() and [f.name for f in (tmp_path / "full").iterdir()] == [
+        "thesis.txt"
+    ]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two kinds of pictures that a network tells apart: stripes that lie and stripes that stand."""
+    rng, rows = np.random.default_rng(0), np.arange(72)
+    for kind in ("lying", "standing"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for i in range(24):
+            wave = 90 + 60 * np.sin(rows / rng.uniform(1, 4) + rng.uniform(0, 6))
+            picture = np.repeat(wave[:, None], 72, 1) if kind == "lying" else np.repeat(wave[None], 72, 0)
+            noisy = np.clip(picture[..., None] + rng.normal(0, 20, (72, 72, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(tmp_path / "photos" / kind / f"{i}.png")
+    return tmp_path / "photos"
+
+
+def test_the_smoke_test_of_a_project_passes_elsewhere(photos, tmp_path):
+    mine = tmp_path / "elsewhere" / "stripes"
+    result = CliRunner().invoke(app, ["new", "13", str(mine), "--data", str(photos)])
+    assert result.exit_code == 0 and "train.py" in result.output
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_smoke.py"]
+    done = subprocess.run(command, cwd=mine, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
