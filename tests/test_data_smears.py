@@ -85,23 +85,30 @@ def test_the_same_seed_gives_the_same_smear_and_another_one_not():
     assert np.array_equal(a.image, b.image) and not np.array_equal(a.image, c.image)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_boxes_hold_their_cells(seed):
-    field = smears.smear(320, seed=seed)
-    assert field.boxes.min() >= 0 and field.boxes[:, 2].max() <= 320 and field.boxes[:, 3].max() <= 240
-    assert ((field.kinds >= 0) == (field.labels == 1)).all()
-    grey, ground = field.image.astype(float), np.median(field.image[~_inside(field)], axis=0)
-    darker = (ground - grey).max(2) > 12
-    for x1, y1, x2, y2 in field.boxes.astype(int):
-        assert darker[y1:y2, x1:x2].mean() > 0.4
-    assert darker[~_inside(field)].mean() < 0.12
+@pytest.mark.parametrize("kind", range(-2, 5))
+def test_a_box_holds_its_cell_and_touches_it(kind):
+    label, rng = {-2: 2, -1: 0}.get(kind, 1), np.random.default_rng(kind + 9)
+    for centre in ((60.3, 81.7), (1.2, 80.0), (70.0, 158.5)):
+        dyes = np.zeros((2, 120, 160), np.float32)
+        x1, y1, x2, y2 = smears._draw(dyes, centre, 5.0 if label == 2 else 24.0, label, kind, rng)
+        rows, columns = np.nonzero(dyes.sum(0) > 0.05)
+        extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert np.abs(np.array([x1, y1, x2, y2]) - extent).max() <= 2
+        assert 0 <= x1 < x2 <= 160 and 0 <= y1 < y2 <= 120
 
 
-def _inside(field):
-    covered = np.zeros(field.image.shape[:2], bool)
-    for x1, y1, x2, y2 in field.boxes.astype(int):
-        covered[max(0, y1 - 3) : y2 + 3, max(0, x1 - 3) : x2 + 3] = True
-    return covered
+@pytest.mark.parametrize("size", [4, 33, 320])
+def test_a_smear_of_any_size_keeps_its_boxes_inside(size):
+    for seed in range(4):
+        field = smears.smear(size, seed=seed)
+        assert (
+            field.boxes.min() >= 0
+            and field.boxes[:, 2].max() <= size
+            and field.boxes[:, 3].max() <= size * 3 // 4
+        )
+        assert (field.boxes[:, 2:] > field.boxes[:, :2]).all() and (
+            (field.kinds >= 0) == (field.labels == 1)
+        ).all()
 
 
 def test_stain_belongs_to_the_patient():

@@ -81,7 +81,7 @@ def smear(size: int = 640, seed=0, who: Patient | None = None) -> Smear:
     boxes, labels, kinds = [], [], []
 
     def add(radius, label, kind=-1, middle=False):
-        reach = 0.25 if middle else 0.0
+        reach, radius = 0.25 if middle else 0.0, max(radius, 1.6)  # smaller ones would cover no pixel
         for _ in range(30):
             centre = random.uniform(reach, 1 - reach, 2) * shape
             box = _box(centre, radius, shape)
