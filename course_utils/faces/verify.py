@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.errors import CourseError
+from course_utils.metrics import percentile_interval
 
 
 def unit(embeddings) -> np.ndarray:
@@ -120,8 +121,7 @@ def error_interval(
         weights = np.where(genuine, times[a], times[a] * times[b])
         if weights[genuine].any() and weights[~genuine].any():
             values.append(_crossing(*ordered.rates(weights)[:2]))
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    return percentile_interval(values, confidence)
 
 
 class _Sorted:

@@ -98,9 +98,7 @@ def _pixels(path: Path) -> np.ndarray:
     if level is None or width is None:
         level, width = (values.max() + values.min()) / 2, float(np.ptp(values)) + 1.0
     else:
-        level, width = (
-            float(v[0] if isinstance(v, (list, tuple)) or hasattr(v, "append") else v) for v in (level, width)
-        )
+        level, width = (float(np.ravel(v)[0]) for v in (level, width))  # a header may hold several windows
     grey = window(values, level, max(width, 1.001))
     if header.PhotometricInterpretation == "MONOCHROME1":
         grey = 1 - grey
