@@ -1,6 +1,7 @@
 """DICOM, patients and numbers of lesson 17: against pydicom, scikit-learn and cases whose answer is known."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -168,6 +169,17 @@ def test_a_table_of_patients_with_png_and_dicom(pictures):
     data = cohort.in_memory(16)
     assert data.images.shape == (4, 3, 16, 16) and data.images[3].float().std() > 10
     assert data.extra["patient"].tolist() == ["A", "A", "B", "C"] and data.source == "own pictures"
+
+
+def test_the_first_of_several_windows_is_used(pictures):
+    (pictures / "slice.dcm").write_bytes(Path(NAMED).read_bytes())  # windows 450, 200 and 790, 443
+    write(pictures, [("A", "sick", "slice.dcm"), ("B", "well", "1.png")])
+    drawn = read_cohort(pictures).in_memory(484).images[0, 0]
+    values = read_slice(NAMED).values
+    wanted = np.asarray(
+        Image.fromarray((255 * window(values, 450, 790)).round().astype(np.uint8)).resize((484, 484), 2)
+    )
+    assert np.array_equal(drawn, wanted)
 
 
 def test_each_faulty_row_is_told_by_line_and_left_out(pictures):
