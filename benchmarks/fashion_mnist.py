@@ -26,6 +26,7 @@ from course_utils import Trainer, augment, load, notebooks, runtime
 from course_utils.loaders import TensorLoader
 from course_utils.optim import cosine
 from course_utils.paths import NOTEBOOKS
+from course_utils.runner import machine
 from course_utils.trainer import bf16_is_native
 
 
@@ -98,6 +99,22 @@ def beginner(parts, train, judged, options, device) -> list[tuple[float, float]]
     return rows
 
 
+def table(results, options) -> list[dict]:
+    """The form in which all benchmarks write their rows; a recipe that missed the aim has none."""
+    fast, found = results["course"]["seconds_to_aim"], []
+    for name, result in results.items():
+        if fast and (seconds := result["seconds_to_aim"]):
+            row = {
+                "case": f"to {options.aim:g}, width {options.width}",
+                "contender": name,
+                "n": 1,
+                "unit": "s",
+            }
+            ratio = {"ratio": seconds / fast, "ratio_low": None, "ratio_high": None, "to": "course"}
+            found.append(row | {"value": seconds} | ratio)
+    return found
+
+
 def judge_loader(judged, loader) -> TensorLoader:
     return TensorLoader(judged, mean=loader.mean.view(-1), std=loader.std.view(-1))
 
@@ -143,10 +160,13 @@ def main(arguments: list[str] | None = None) -> int:
             "data": train.source,
             "device": str(run.device),
             "options": vars(options),
+            "title": f"Time to {options.aim:g} test accuracy on Fashion-MNIST",
+            "machine": machine(),
             "versions": runtime.versions(),
             "ratio": ratio,
             "ratio_is_lower_bound": slow is None,
             "results": results,
+            "rows": table(results, options),
         }
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=1)

@@ -11,7 +11,6 @@ loop's in the same round, from asking for the first batch to the end of the last
 import argparse
 import contextlib
 import copy
-import json
 import os
 import platform
 import statistics
@@ -20,6 +19,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from timing import rows, save
 from torch import nn
 
 from course_utils import progress
@@ -168,7 +168,7 @@ def main() -> int:
         action="store_true",
         help="processor time: use it with --threads 1 where others compute too",
     )
-    parser.add_argument("--json", help="write every time to this file")
+    parser.add_argument("--json", help="write the table to this file")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.cpu_time:
@@ -198,9 +198,8 @@ def main() -> int:
                 f"(half of the rounds within {low:.3f} to {high:.3f}; ratio of the best times "
                 f"{min(seconds) / min(times[name]['bare']):.3f})"
             )
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(times, file, indent=1)
+    table = [row for name in times for row in rows(name, times[name], "bare")]
+    save(options.json, f"One epoch of training, {options.threads} threads", table)
     missed = [
         name
         for name, aim in AIMS.items()

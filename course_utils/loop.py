@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from course_utils.resume import resume_run, save_run
 
 # On a CPU a number is there at once; on a GPU reading one waits for all work before it.
 READ_EVERY = {"cpu": 1}
+
+# What gloo and NCCL say when the other end is gone.
+CONNECTION = re.compile(r"gloo|NCCL|[Cc]onnection (closed|reset)|[Bb]roken pipe|[Tt]imed out")
 
 
 @dataclass
@@ -77,8 +81,11 @@ class Loop:
             if self.good is None or finite(self.model):
                 self.good = snapshot(self.model)
             self.progress.start_epoch(self.state.epoch + 1, self.state.batch)
-            self._train_epoch()
-            self._end_epoch()
+            try:
+                self._train_epoch()
+                self._end_epoch()
+            except RuntimeError as error:
+                raise self._lost(error) from error
         if self.best is not None:
             checkpoints.copy_weights(self.model, self.best)
         elif self.ema is not None:
@@ -205,6 +212,18 @@ class Loop:
             next(batches)
         checkpoints.set_rng_state(self.resumed_rng)
         return batches
+
+    def _lost(self, error: RuntimeError) -> Exception:
+        """What to raise for ``error``: a plain word where another process is gone, else the error itself."""
+        if self.world == 1 or isinstance(error, TrainingError) or not CONNECTION.search(str(error)):
+            return error
+        kept = "Without a checkpoint folder nothing is left of it."
+        if self.folder is not None:
+            kept = f"Start all processes again: they continue from the last checkpoint in {self.folder}."
+        return TrainingError(
+            f"another of the {self.world} processes is gone: process {self.accelerator.process_index} lost its "
+            f"connection in epoch {self.state.epoch + 1}, batch {self.state.batch + 1}. {kept}"
+        )
 
     def _lr(self) -> float:
         return max(group["lr"] for group in self.optimizer.param_groups)

@@ -73,7 +73,9 @@ def resume_run(loop) -> None:
     for name, value in saved["state"].items():
         setattr(loop.state, name, value)
     loop.meter.sums, loop.meter.count = saved["meter"]
-    loop.epoch_rng, loop.resumed_rng = saved["epoch_rng"], saved["rng"][loop.accelerator.process_index]
+    streams, own = saved["rng"], loop.accelerator.process_index
+    loop.epoch_rng = saved["epoch_rng"]
+    loop.resumed_rng = streams[own] if own < len(streams) else checkpoints.rng_state()
     checkpoints.set_rng_state(loop.resumed_rng)
     if loop.loader_rng:
         loop.loader_rng.set_state(saved["loader_rng"])
@@ -82,7 +84,8 @@ def resume_run(loop) -> None:
 
 
 def _setup(loop) -> dict:
-    """What must be the same when a run is resumed."""
+    """What must be the same when a run is resumed; a loader that cuts its own share does not mind how many share."""
+    shares = hasattr(loop.train, "shard")
     return {
         "optimizer": type(loop.trainer.optimizer).__name__,
         "scheduler": type(loop.scheduler).__name__ if loop.scheduler else "none",
@@ -92,5 +95,6 @@ def _setup(loop) -> dict:
         "batches per epoch": loop.batches,
         "loader's seed": getattr(loop.train, "seed", "none"),
         "loader's own generator": loop.loader_rng is not None,
-        "processes": loop.world,
+        "images per step": loop.train.batch_size * loop.world if shares else "none",
+        "processes": "any" if shares else loop.world,
     }

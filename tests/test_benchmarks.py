@@ -9,14 +9,24 @@ from course_utils.paths import ROOT
 
 
 @pytest.fixture
-def fashion_mnist(monkeypatch):
-    """The benchmark, on embedded data and the processor."""
+def benchmark(monkeypatch):
+    """Load a benchmark by its name, on embedded data and the processor."""
     monkeypatch.setenv("COURSE_DATA_SOURCE", "embedded")
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
-    spec = importlib.util.spec_from_file_location("fashion_mnist", ROOT / "benchmarks" / "fashion_mnist.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+    def module(name):
+        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+        found = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found)
+        return found
+
     return module
+
+
+@pytest.fixture
+def fashion_mnist(benchmark):
+    return benchmark("fashion_mnist")
 
 
 def test_both_recipes_are_timed_to_the_aim(fashion_mnist, tmp_path, capsys):
@@ -42,3 +52,60 @@ def test_an_aim_out_of_reach_is_a_miss_and_not_a_number(fashion_mnist, capsys):
     printed = capsys.readouterr().out
     assert "MISSED" in printed
     assert printed.count("not within") == 2
+
+
+SMALL = {
+    "convolution": "--rounds 1 --threads 1",
+    "detection": "--rounds 2 --boxes 2000 --pictures 12",
+    "augmentation": "--rounds 2 --pictures 256",
+    "features": "--rounds 1 --pictures 64 --size 64 --epochs 2",
+    "dashcam": "--frames 6 --rows 60 --aim 0.1",
+    "inspection": "--pictures 100 --size 64x48 --aim 1000000",
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_writes_rows_of_one_form(benchmark, name, tmp_path, capsys):
+    file = tmp_path / "result.json"
+    assert benchmark(name).main([*SMALL[name].split(), "--json", str(file)]) == 0
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert document["machine"] and document["versions"]["torch"] and document["title"]
+    for row in document["rows"]:
+        assert {"case", "contender", "n", "value", "unit", "ratio"} <= set(row)
+        assert row["value"] > 0
+    assert all(row["ratio"] == 1 for row in document["rows"] if row["contender"] == row.get("to"))
+    assert capsys.readouterr().out
+
+
+def test_contenders_take_turns(benchmark):
+    order = []
+    seconds = benchmark("timing").take_turns(
+        {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 2
+    )
+    assert "".join(order) == "abbaab"
+    assert [len(times) for times in seconds.values()] == [2, 2]
+
+
+def test_a_ratio_is_taken_within_each_round(benchmark):
+    own, other = benchmark("timing").rows("case", {"own": [1.0, 10.0, 2.0], "other": [2.0, 20.0, 4.0]}, "own")
+    assert own["ratio"] == 1
+    assert (other["value"], other["ratio"], other["ratio_low"], other["ratio_high"]) == (4.0, 2.0, 2.0, 2.0)
+
+
+def test_the_page_shows_every_row_and_says_what_missed_its_aim(benchmark, tmp_path):
+    everything, timing = benchmark("everything"), benchmark("timing")
+    rows = timing.rows("case", {"own": [1.0, 1.0], "other": [3.0, 3.0]}, "own")
+    result = {
+        "title": "A title",
+        "machine": "a machine",
+        "versions": {"torch": "2"},
+        "rows": rows,
+        "exit_code": 1,
+    }
+    text = everything.page({"convolution": result})
+    assert "| case | other | 2 | 3 s | 3 × own [3, 3] |" in text
+    assert "aim missed" in text
+    everything.plot({"convolution": result}, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+    with pytest.raises(SystemExit):
+        everything.main(["no such benchmark"])

@@ -1,0 +1,125 @@
+"""Run every benchmark, one after the other, and write results/benchmarks.json and results/BENCHMARKS.md.
+
+    python benchmarks/everything.py [NAME ...]      (make bench)
+
+A benchmark that is not named keeps its last numbers. Its own exit code, 1 for a missed aim, is stored beside them. Nothing
+else should compute on the machine meanwhile; all of them together take about an hour on two cores.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from course_utils.paths import RESULTS, ROOT
+
+NAMES = (
+    "convolution",
+    "detection",
+    "augmentation",
+    "features",
+    "trainer",
+    "dashcam",
+    "inspection",
+    "lessons",
+    "fashion_mnist",
+)
+STORE = RESULTS / "benchmarks.json"
+
+
+def measure(name: str) -> dict | None:
+    """What a benchmark wrote, with its exit code; nothing where it could not run."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        done = subprocess.run([sys.executable, ROOT / "benchmarks" / f"{name}.py", "--json", file], cwd=ROOT)
+        if not file.exists():
+            print(
+                f"{name} wrote no numbers (exit code {done.returncode}); its last ones stay", file=sys.stderr
+            )
+            return None
+        return json.loads(file.read_text(encoding="utf-8")) | {"exit_code": done.returncode}
+
+
+def page(stored: dict[str, dict]) -> str:
+    """The table of all benchmarks in Markdown, with the plot above it."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `make bench`. Times are medians; a ratio is the median over the rounds of a",
+        "",
+    ]
+    lines[2] += " time divided by the reference's in the same round, with the quartiles over the rounds."
+    lines += [
+        "![Ratio of each contender to its reference, with quartiles, on a logarithmic axis](benchmarks.png)",
+        "",
+    ]
+    for name, result in stored.items():
+        missed = ", **aim missed**" if result["exit_code"] else ""
+        lines += [
+            f"## {result['title']}",
+            "",
+            f"`python benchmarks/{name}.py`: {result['machine']}, torch {result['versions']['torch']}{missed}",
+            "",
+        ]
+        lines += ["| case | contender | n | median | ratio |", "|---|---|---|---|---|"]
+        for row in result["rows"]:
+            ratio = ""
+            if row.get("ratio") is not None:
+                ratio = f"{row['ratio']:.3g} × {row['to']}"
+                ratio += f" [{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]" if row.get("ratio_low") else ""
+            lines.append(
+                f"| {row['case']} | {row['contender']} | {row['n']} | {row['value']:.4g} {row['unit']} | {ratio} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def plot(stored: dict[str, dict], file: Path) -> None:
+    """All ratios to a reference on one logarithmic axis."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from course_utils.plots import COLOURS
+
+    rows = [
+        r
+        for result in stored.values()
+        for r in result["rows"]
+        if r.get("ratio") and r["contender"] != r["to"]
+    ]
+    figure, ax = plt.subplots(figsize=(9, 1.2 + 0.3 * len(rows)), layout="constrained")
+    for y, row in enumerate(reversed(rows)):
+        low, high = row.get("ratio_low") or row["ratio"], row.get("ratio_high") or row["ratio"]
+        ax.plot([low, high], [y, y], color=COLOURS[0], linewidth=2)
+        ax.plot(row["ratio"], y, "o", color=COLOURS[0])
+    ax.axvline(1, color="grey", linestyle=":")
+    ax.set_yticks(
+        range(len(rows)), [f"{r['case']}: {r['contender']} / {r['to']}" for r in reversed(rows)], fontsize=8
+    )
+    ax.set(xscale="log", xlabel="time divided by the reference's (1: equal; left: faster)")
+    figure.savefig(file, dpi=110)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all without one")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}. Valid: {', '.join(NAMES)}")
+    stored = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
+    for name in options.names or NAMES:
+        if (result := measure(name)) is not None:
+            stored[name] = result
+            STORE.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    stored = {name: stored[name] for name in NAMES if name in stored}
+    plot(stored, RESULTS / "benchmarks.png")
+    (RESULTS / "BENCHMARKS.md").write_text(page(stored), encoding="utf-8")
+    return int(any(result["exit_code"] for result in stored.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
