@@ -14,7 +14,7 @@ from course_utils.synthetic.dashcam.raster import Faces, faces, rasterise
 from course_utils.synthetic.dashcam.road import Road
 from course_utils.synthetic.dashcam.shapes import Kind, Shapes
 from course_utils.synthetic.dashcam.traffic import Traffic
-from course_utils.synthetic.dashcam.world import build
+from course_utils.synthetic.dashcam.world import GUTTER, LANE, build
 
 
 @pytest.fixture(scope="module")
@@ -300,11 +300,24 @@ def test_nobody_is_run_over():
         assert 150 < ego.s < 700
 
 
+def test_parked_cars_stand_in_bays_and_a_crossing_has_none():
+    for seed in range(4):
+        world = build(seed, 300)
+        at = lambda s, d, world=world: world.kerb[int(2 * s), int(d < 0)]  # noqa: E731
+        assert world.parked and all(at(s, d) > abs(d) + 0.85 for s, d, _ in world.parked)
+        near = [at(s, d) for s in world.crossings for d in (1, -1)]
+        assert (
+            np.allclose(near, world.lanes * LANE + GUTTER, atol=1e-3)
+            and world.kerb.max() <= world.half + 1e-4
+        )
+
+
 def test_every_class_appears_and_none_fills_the_picture(album):
     share = np.mean([np.bincount(f.labels.ravel(), minlength=12) / f.labels.size for f in album], 0)
     assert (share > 0.001).all()
     assert share[Label.ROAD] == share.max() < 0.5
     assert share[[Label.SKY, Label.BUILDING]].min() > 0.08
+    assert share[Label.PAVEMENT] > 0.04
     assert {f.tags["curve"] for f in album} == {"left", "straight", "right"}
     assert {f.tags["crossing"] for f in album} == {True, False}
 

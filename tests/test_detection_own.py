@@ -180,3 +180,32 @@ def test_what_cannot_be_used_at_all_says_what_is_expected(root, tmp_path):
     (root / "a.txt").write_text("0 0.5 0.5 0.1 0.1")
     with pytest.raises(DataError, match=r"classes\.txt"):
         read_boxes(root)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("b.json", '{"images": "\u00e9"}'.encode("latin-1"), "byte 12 is not UTF-8"),
+        ("b.json", b"[" * 100_000, "too deep"),
+        ("b.json", b'{"images": [{"id": [1], "file_name": "a.png"}], "annotations": [], "categories": []}', "no usable box"),
+        ("a.xml", b"<?xml version='1.0' encoding='nonsense'?><annotation/>", "a.xml:1: not XML"),
+        ("data.yaml", b"names: [a", "not YAML"),
+        ("data.yaml", b"- a", "no names"),
+        ("data.yaml", b"names: 7", "no names"),
+        ("classes.txt", b"\xe9", "not UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_file_of_nonsense_is_named(root, file, content, words):
+    (root / file).write_bytes(content)
+    if file in ("data.yaml", "classes.txt"):
+        (root / "a.txt").write_text("0 .5 .5 .2 .2")
+    with pytest.raises(DataError, match=words):
+        read_boxes(root)
+
+
+def test_numbers_that_are_no_digits_are_unknown_classes(root):
+    (root / "classes.txt").write_text("cat")
+    (root / "a.txt").write_text("² .5 .5 .2 .2\n0 .5 .5 .2 .2\n", encoding="utf-8")
+    assert [str(p) for p in read_boxes(root).problems] == [
+        "a.txt:1: unknown class 'number ²'; left out. Known: cat"
+    ]

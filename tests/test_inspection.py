@@ -372,7 +372,8 @@ def test_a_file_that_may_not_be_read_is_a_finding(tmp_path, monkeypatch):
     assert str(found.found("unreadable").places[0]) == "cat/cat3.png: it cannot be opened (Permission denied)"
 
 
-def test_the_benchmark_runs_and_finds_the_copies(tmp_path, capsys):
+def test_the_benchmark_runs_and_finds_the_copies(tmp_path, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     spec = importlib.util.spec_from_file_location("benchmark", ROOT / "benchmarks" / "inspection.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

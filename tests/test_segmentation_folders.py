@@ -133,6 +133,13 @@ def test_a_wrong_list_of_classes_is_named(tmp_path, text, words):
         mask_folder(tmp_path)
 
 
+def test_a_list_of_classes_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "classes.txt").write_bytes("0 forêt\n".encode("latin-1"))
+    write(tmp_path, "a", square(1))
+    with pytest.raises(DataError, match=r"classes\.txt: byte 5 is not UTF-8"):
+        mask_folder(tmp_path)
+
+
 def test_a_wrong_folder_is_named(tmp_path):
     with pytest.raises(DataError, match=r"holds nothing\. Expected: images/"):
         mask_folder(tmp_path / "absent")

@@ -47,9 +47,9 @@ def coco(files: Sequence[Path]) -> Found:
         parts = _json_parts(file)
         if not {"images", "annotations", "categories"} <= set(parts):
             continue
-        own = {entry.get("id"): str(entry.get("name")) for _, entry in parts["categories"]}
+        own = {str(entry.get("id")): str(entry.get("name")) for _, entry in parts["categories"]}
         names |= dict.fromkeys(own.values())
-        pictures = {entry.get("id"): str(entry.get("file_name")) for _, entry in parts["images"]}
+        pictures = {str(entry.get("id")): str(entry.get("file_name")) for _, entry in parts["images"]}
         found.pictures.extend(PictureRow(file, line, str(e.get("file_name"))) for line, e in parts["images"])
         for line, entry in parts["annotations"]:
             box = _numbers(entry.get("bbox") or ())
@@ -59,7 +59,7 @@ def coco(files: Sequence[Path]) -> Found:
                 )
                 continue
             x, y, wide, high = box
-            picture, kind = entry.get("image_id"), entry.get("category_id")
+            picture, kind = str(entry.get("image_id")), str(entry.get("category_id"))
             found.boxes.append(
                 BoxRow(
                     file,
@@ -78,10 +78,11 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
     for file in files:
         try:
             values = _xml_values(file)
-        except expat.ExpatError as error:
-            found.problems.append(
-                (file, error.lineno, f"not XML ({expat.errors.messages[error.code]}); left out")
-            )
+        except (
+            expat.ExpatError,
+            LookupError,
+        ) as error:  # LookupError: it names an encoding that there is not
+            found.problems.append((file, getattr(error, "lineno", 1), f"not XML ({error}); left out"))
             continue
         named = next((v for path, _, v in values if path == "annotation/filename"), f"{file.stem}.jpg")
         found.pictures.append(PictureRow(file, 1, named))
@@ -119,7 +120,7 @@ def yolo(files: Sequence[Path], root: Path, pictures: dict[str, Path]) -> Found:
                 )
                 continue
             x, y, wide, high = box
-            known = kind.isdigit() and int(kind) < len(found.classes)
+            known = kind.isdecimal() and int(kind) < len(found.classes)
             corners = (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
             label = found.classes[int(kind)] if known else f"number {kind}"
             found.boxes.append(BoxRow(file, line, picture, corners, label, relative=True))
@@ -128,11 +129,19 @@ def yolo(files: Sequence[Path], root: Path, pictures: dict[str, Path]) -> Found:
 
 def _yolo_classes(root: Path) -> tuple[str, ...]:
     for file in sorted(root.rglob("classes.txt")):
-        return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+        return tuple(line.strip() for line in _text(file).splitlines() if line.strip())
     for file in sorted([*root.rglob("data.yaml"), *root.rglob("data.yml")]):
         import yaml
 
-        names = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("names", [])
+        try:
+            document = yaml.safe_load(_text(file))
+        except yaml.YAMLError as error:
+            raise DataError(f"{file}: not YAML ({error}). Mend the file, then try again.") from None
+        names = document.get("names") if isinstance(document, dict) else None
+        if not isinstance(names, (dict, list)):
+            raise DataError(
+                f"{file}: no names. Write names: [first, second, …], in the order of the numbers."
+            )
         return tuple(map(str, names.values() if isinstance(names, dict) else names))
     raise DataError(
         f"{root}: YOLO's class numbers need names. Put classes.txt there, one name a line, or data.yaml."
@@ -141,7 +150,7 @@ def _yolo_classes(root: Path) -> tuple[str, ...]:
 
 def _json_parts(file: Path) -> dict[str, list[tuple[int, dict]]]:
     """The lists of objects at the top of a JSON file: key → (line, object). Raises :class:`DataError` with the line."""
-    text = file.read_text(encoding="utf-8")
+    text = _text(file)
     decoder, parts, here = json.JSONDecoder(), {}, 0
     try:
         if not isinstance(decoder.decode(text), dict):
@@ -149,6 +158,10 @@ def _json_parts(file: Path) -> dict[str, list[tuple[int, dict]]]:
     except json.JSONDecodeError as error:
         raise DataError(
             f"{file}:{error.lineno}: not JSON ({error.msg}). Mend the file, then try again."
+        ) from None
+    except RecursionError:
+        raise DataError(
+            f"{file}: lists too deep inside one another. Mend the file, then try again."
         ) from None
     here = text.index("{") + 1
     while (here := _skip(text, here)) < len(text) and text[here] == '"':
@@ -166,6 +179,15 @@ def _json_parts(file: Path) -> dict[str, list[tuple[int, dict]]]:
             here = _skip(text, here)
         parts[key], here = [row for row in rows if isinstance(row[1], dict)], here + 1
     return parts
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file}: byte {error.start} is not UTF-8. Save it as UTF-8, then try again."
+        ) from None
 
 
 def _skip(text: str, here: int) -> int:

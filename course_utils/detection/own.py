@@ -34,10 +34,14 @@ class Problem(NamedTuple):
 
 
 class OwnBoxes:
-    """Pictures with boxes on disk: ``paths``, ``boxes`` (n, 4) in pixels, ``labels``, ``classes``, and the ``problems`` found."""
+    """Pictures with boxes on disk: ``paths``, ``sizes`` (width, height), ``boxes`` (n, 4) in pixels, ``labels``, ``classes``, and
+    the ``problems`` found.
+    """
 
-    def __init__(self, paths, boxes, labels, classes: Sequence[str], problems: list[Problem], name: str):
-        self.paths, self.boxes, self.labels = list(paths), list(boxes), list(labels)
+    def __init__(
+        self, paths, sizes, boxes, labels, classes: Sequence[str], problems: list[Problem], name: str
+    ):
+        self.paths, self.sizes, self.boxes, self.labels = list(paths), list(sizes), list(boxes), list(labels)
         self.classes, self.problems, self.name = tuple(classes), problems, name
 
     def __len__(self) -> int:
@@ -65,8 +69,12 @@ class OwnBoxes:
         return built
 
 
-def read_boxes(path: str | Path, classes: Sequence[str] | None = None) -> OwnBoxes:
+def read_boxes(
+    path: str | Path, classes: Sequence[str] | None = None, pictures: str | Path | None = None
+) -> OwnBoxes:
     """Find pictures and boxes below ``path`` in one of three formats, and check every box.
+
+    ``pictures`` is the folder of the pictures where they are elsewhere.
 
     A box that leaves its picture is cut at the edge; one without area, of an unknown class or of a picture that is missing or
     damaged is left out. Each such case is a :class:`Problem` with file and line. ``classes`` fixes the names of a Pascal VOC
@@ -75,18 +83,18 @@ def read_boxes(path: str | Path, classes: Sequence[str] | None = None) -> OwnBox
     root = Path(path).expanduser()
     if not root.is_dir():
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
-    files = [f for f in sorted(root.rglob("*")) if f.suffix.lower() in EXTENSIONS]
-    pictures = {f.name: f for f in reversed(files)}  # of two with one name the first counts
-    found = _formats(root, pictures, classes)
+    files = [f for f in sorted(Path(pictures or root).rglob("*")) if f.suffix.lower() in EXTENSIONS]
+    by_name = {f.name: f for f in reversed(files)}  # of two with one name the first counts
+    found = _formats(root, by_name, classes)
     problems = [Problem(*p) for p in found.problems]
     problems += [
         Problem(f, 1, f"a second picture of this name, in {f.parent.name}; left out")
         for f in files
-        if pictures[f.name] != f
+        if by_name[f.name] != f
     ]
     boxes, labels, sizes, listed = {}, {}, {}, {row.name for row in found.pictures}
     for row in found.pictures:
-        if size := _size(row, pictures, sizes, problems):
+        if size := _size(row, by_name, sizes, problems):
             boxes[row.name], labels[row.name] = [], []
             sizes[row.name] = size
     for row in found.boxes:
@@ -105,7 +113,8 @@ def read_boxes(path: str | Path, classes: Sequence[str] | None = None) -> OwnBox
         told = "; ".join(map(str, problems[:3])) or "no box"
         raise DataError(f"{root} has no usable box: {told}. {LAYOUT}")
     return OwnBoxes(
-        [pictures[Path(name).name] for name in boxes],
+        [by_name[Path(name).name] for name in boxes],
+        [sizes[name] for name in boxes],
         [torch.tensor(own, dtype=torch.float32).reshape(-1, 4) for own in boxes.values()],
         [torch.tensor(own, dtype=torch.int64) for own in labels.values()],
         found.classes,

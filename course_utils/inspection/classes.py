@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from course_utils.driving.sequences import sequence
 from course_utils.inspection.findings import Finding, Item, Layout, Place, count
 from course_utils.inspection.folder import SPLITS, Folder
 
@@ -98,7 +99,7 @@ def groups_from_names(layout: Layout, driving: bool) -> None:
             _guess(layout, kind, {file: match.group(1).lower() for file, match in matches.items()})
     if driving and not any("video" in item.groups for item in layout.items):
         stems = {i.file: posixpath.splitext(posixpath.basename(i.file))[0] for i in layout.items}
-        videos = {f: re.sub(r"[-_ ]?[a-z]?\d+$", "", s, flags=re.IGNORECASE) for f, s in stems.items()}
+        videos = {file: sequence(stem) for file, stem in stems.items()}
         sizes = Counter(videos.values())
         if videos and all(name and sizes[name] > 1 for name in videos.values()) and len(sizes) > 1:
             _guess(layout, "video", videos)

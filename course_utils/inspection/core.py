@@ -35,7 +35,7 @@ ACCEPTED = {
     "segmentation": ("mask pairs",),
     "faces": ("CSV table", "people folders"),
     "medical": (*WITH_BOXES, "mask pairs", "CSV table", "DICOM", "class folders"),
-    "driving": (*WITH_BOXES, "mask pairs", "CSV table", "class folders"),
+    "driving": ("mask pairs", *WITH_BOXES, "CSV table", "class folders"),
 }
 LOOKS_LIKE = {
     "COCO JSON": "FOLDER/annotations.json with images, annotations and categories, and the pictures below FOLDER",
@@ -57,6 +57,8 @@ def inspect_folder(path: str | Path, task: str, progress: bool = True) -> Report
     choice(task, TASKS, "task", DataError)
     folder = scan(path)
     layout = recognise(folder, task)
+    if task == "driving" and layout.labels == "masks":
+        add_boxes(folder, layout)
     if task == "faces":
         for item in layout.items:
             item.groups.setdefault("identity", item.label.strip())
@@ -69,9 +71,9 @@ def inspect_folder(path: str | Path, task: str, progress: bool = True) -> Report
     found += [*checks.looks(pictures), *labels.names(layout), *labels.balance(layout, task == "faces")]
     found += [*splits.sizes(layout), *splits.leakage(layout), *splits.duplicates(layout, pictures)]
     found += dicom.findings(pictures)
-    if layout.labels == "boxes":
+    if "boxes" in layout.labels:
         found += boxes.findings(layout, pictures)
-    if layout.labels == "masks":
+    if "masks" in layout.labels:
         found += masks.findings(folder, layout, pictures, progress)
     found.sort(key=lambda finding: list(LEVELS).index(finding.level))
     return Report(folder.root, task, layout, pictures, found, summary(layout, pictures))
@@ -96,6 +98,23 @@ def recognise(folder: Folder, task: str) -> Layout:
     )
 
 
+def add_boxes(folder: Folder, layout: Layout) -> None:
+    """Give the pictures of a layout with masks the boxes that stand in ``boxes/``, where lesson 18 reads them."""
+    items = {item.file: item for item in layout.items}
+    inner = Folder(folder.root, [f for f in folder.files if f in items or f.startswith("boxes/")], [])
+    found = next((read for name in WITH_BOXES if (read := FORMATS[name](inner))), None)
+    if found is None:
+        return
+    for item in layout.items:
+        item.boxes = []
+    for item in found.items:
+        own = items[item.file]
+        own.boxes, own.source, own.line, own.stated = item.boxes, item.source, item.line, item.stated
+    layout.format, layout.labels = f"{layout.format}, and {found.format}", "masks and boxes"
+    layout.classes, layout.relative = found.classes, found.relative
+    layout.findings += found.findings
+
+
 def summary(layout: Layout, pictures: Mapping[str, Picture]) -> dict:
     """The numbers that describe the data: counts by split and class, sizes in pixels, colour modes, file formats."""
     good = [picture for picture in pictures.values() if picture.look is not None]
@@ -111,8 +130,8 @@ def summary(layout: Layout, pictures: Mapping[str, Picture]) -> dict:
         "readable": len(good),
         "splits": dict(Counter(item.split for item in layout.items if item.split)),
         "classes": dict(Counter(labels).most_common()),
-        "boxes": sum(len(item.boxes or ()) for item in layout.items) if layout.labels == "boxes" else None,
-        "masks": sum(item.mask is not None for item in layout.items) if layout.labels == "masks" else None,
+        "boxes": sum(len(item.boxes or ()) for item in layout.items) if "boxes" in layout.labels else None,
+        "masks": sum(item.mask is not None for item in layout.items) if "masks" in layout.labels else None,
         "groups": {kind: len({i.groups[kind] for i in layout.items if kind in i.groups}) for kind in _kinds(layout)},
         "smallest": list(min(sizes, key=lambda s: s[0] * s[1])) if sizes else None,
         "median": middle or None,

@@ -90,7 +90,7 @@ class Item:
 class Layout:
     """A folder as it was understood: its format in words, its items, and what was wrong with its files.
 
-    ``labels`` says what the items carry: ``classes``, ``boxes`` or ``masks``. ``classes`` is the declared list of
+    ``labels`` says what the items carry: ``classes``, ``boxes``, ``masks`` or ``masks and boxes``. ``classes`` is the declared list of
     names, where the format has one. ``guessed`` are the kinds of groups that were read from file names. ``relative``
     says that the corners of boxes are shares of the picture's width and height, not pixels.
     """

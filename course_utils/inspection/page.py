@@ -58,7 +58,7 @@ def html(report: Report) -> str:
             parts.append("</section>")
     chosen = samples(report)
     parts.append(f"<h2>Samples ({len(chosen)} of {len(report.pictures):,}), with their labels</h2>")
-    if report.layout.labels == "masks":
+    if "masks" in report.layout.labels:
         marks = "".join(f" <span style='color:{colour}'>■</span> {i}" for i, colour in enumerate(COLOURS))
         parts.append(f"<p>Values of masks:{marks}, then again from the first; 255 is white.</p>")
     parts.append("<ul class='pictures'>")

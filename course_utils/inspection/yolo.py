@@ -18,7 +18,7 @@ def yolo(folder: Folder) -> Layout | None:
     files = [
         f
         for f in folder.ending(".txt")
-        if "labels" in f.lower().split("/")[:-1] or posixpath.splitext(f)[0] in beside
+        if {"labels", "boxes"} & set(f.lower().split("/")[:-1]) or posixpath.splitext(f)[0] in beside
     ]
     files = [f for f in files if posixpath.basename(f) not in ("classes.txt", "labels.txt")]
     if not files:

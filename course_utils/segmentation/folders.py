@@ -51,8 +51,10 @@ class MaskFolder(torch.utils.data.Dataset):
         return MaskFolder(*columns, self.classes, [self.names[i] for i in chosen], self.name)
 
 
-def mask_folder(path: str | Path) -> MaskFolder:
+def mask_folder(path: str | Path, fit=None) -> MaskFolder:
     """Read ``path/images`` and ``path/masks``. Masks are grey or palette pictures of class numbers, or coloured.
+
+    ``fit`` makes a picture (H, W, 3) and its mask smaller as soon as they are read, so that many large ones fit into memory.
 
     Values mean what ``classes.txt`` says. Without one, masks that hold two values (0 and 1, or 0 and 255) are *background* and
     *object*.
@@ -72,13 +74,16 @@ def mask_folder(path: str | Path) -> MaskFolder:
         f"{_name(f)}: no picture of this name in images/" for s, f in labels.items() if s not in pictures
     ]
     names = [stem for stem in pictures if stem in labels]
-    images = {stem: _read(pictures[stem], read_image, wrong) for stem in names}
-    masks = {stem: _read(labels[stem], read_mask, wrong) for stem in names}
-    names = [stem for stem in names if images[stem] is not None and masks[stem] is not None]
+    images, masks = {}, {}
     for stem in names:
-        if masks[stem].shape[:2] != images[stem].shape[:2]:
-            (h, w), (height, width) = masks[stem].shape[:2], images[stem].shape[:2]
+        image, mask = _read(pictures[stem], read_image, wrong), _read(labels[stem], read_mask, wrong)
+        if image is None or mask is None:
+            continue
+        if mask.shape[:2] != image.shape[:2]:
+            (h, w), (height, width) = mask.shape[:2], image.shape[:2]
             wrong.append(f"{_name(labels[stem])}: {w}×{h} pixels, its picture {width}×{height}")
+        images[stem], masks[stem] = fit(image, mask) if fit else (image, mask)
+    names = list(images)
     declared = declared or _two_values(masks, names)
     classes = list(dict.fromkeys(name for name in declared.values() if name != "ignore"))
     coded = {stem: _coded(masks[stem], declared, classes, labels[stem], wrong) for stem in names}
@@ -105,10 +110,12 @@ def mask_folder(path: str | Path) -> MaskFolder:
 
 def declared_classes(path: Path, wrong: list[str]) -> dict[tuple, str]:
     """Value or colour → name, from classes.txt."""
-    found = {}
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else [], 1
-    ):
+    found, text = {}, ""
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        wrong.append(f"classes.txt: byte {error.start} is not UTF-8; save it as UTF-8")
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#")[0].split()
         digits = next((i for i, word in enumerate(words) if not word.isdigit()), len(words))
         value, name = tuple(map(int, words[:digits])), " ".join(words[digits:])

@@ -107,6 +107,25 @@ class Camera:
         return (pixels @ np.linalg.inv(self.K).T @ self.R).astype(np.float32)
 
     @cached_property
+    def planes(self) -> np.ndarray:
+        """The rays' x, y and z as three pictures (3, H, W) float32."""
+        return np.ascontiguousarray(np.moveaxis(self.rays, -1, 0))
+
+    @cached_property
+    def ground(self) -> tuple[np.ndarray, np.ndarray]:
+        """Depth (H, W) of the ground at each pixel, infinite where there is none, and its point (H, W, 2) x ahead, y left."""
+        x, y, z = self.planes
+        depth = np.where(z < 0, self.height / np.maximum(-z, 1e-9), np.inf).astype(np.float32)
+        below = np.where(z < 0, depth, 0)
+        return depth, np.stack([x * below, y * below], -1)
+
+    @cached_property
+    def directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each pixel the bearing (H, W) in radians to the left, and the rise (H, W) in metres a metre ahead."""
+        x, y, z = self.planes
+        return np.arctan2(y, x), z / np.hypot(x, y)
+
+    @cached_property
     def stretch(self) -> np.ndarray:
         """For each pixel the metres (H, W) float32 along its ray that lead one metre of depth away."""
         return np.linalg.norm(self.rays, axis=-1)

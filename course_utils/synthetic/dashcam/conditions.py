@@ -14,6 +14,7 @@ import numpy as np
 from course_utils.errors import CourseError, choice
 from course_utils.synthetic.dashcam import noise
 from course_utils.synthetic.dashcam.camera import Camera
+from course_utils.synthetic.dashcam.shapes import tint, triple
 from course_utils.synthetic.dashcam.surfaces import Surfaces
 
 WEATHERS = ("sun", "overcast", "fog", "rain")
@@ -70,8 +71,9 @@ def expose(
     distance = surfaces.depth * camera.stretch
     air, zenith = _air(conditions)
     picture = lit(surfaces, camera, conditions, distance)
-    sky = np.isinf(surfaces.depth)
-    picture[sky] = sky_light(camera.rays[sky], surfaces.heading, conditions, air, zenith)
+    sky = np.flatnonzero(np.isinf(surfaces.depth))
+    rays = camera.rays.reshape(-1, 3).take(sky, 0)
+    picture.reshape(-1, 3)[sky] = sky_light(rays, surfaces.heading, conditions, air, zenith)
     if conditions.weather == "rain":
         picture = wet(picture, surfaces, camera)
     picture = fog(picture, distance, conditions.sight, air)
@@ -91,58 +93,63 @@ def lit(surfaces: Surfaces, camera: Camera, conditions: Conditions, distance: np
         sky, sun = np.float32([0.56, 0.63, 0.74]), np.float32([1.9, 1.75, 1.5])
     elif day:
         dim = {"overcast": 1.25, "fog": 1.15, "rain": 0.85, "sun": 1.0}[conditions.weather]
-        sky, sun = np.float32([0.95, 0.98, 1.0]) * dim, np.zeros(3, np.float32)
+        sky, sun = np.float32([0.95, 0.98, 1.0]) * dim, None
     elif conditions.time_of_day == "dusk":
         clear = 1.0 if conditions.weather == "sun" else 0.25
         sky, sun = np.float32([0.28, 0.27, 0.34]), np.float32([0.5, 0.24, 0.1]) * clear
     else:
-        sky, sun = np.float32([0.012, 0.015, 0.024]), np.zeros(3, np.float32)
-    light = surfaces.sky[..., None] * sky + surfaces.sun[..., None] * sun
+        sky, sun = np.float32([0.012, 0.015, 0.024]), None
+    light = tint(surfaces.sky, sky)
+    if sun is not None:
+        light += tint(surfaces.sun, sun)
     if not day:
         strength = 1.0 if conditions.time_of_day == "night" else 0.25
-        beam = headlights(camera, distance) * ~surfaces.own[..., None]
-        light += strength * (beam + street_lamps(surfaces, camera))
+        light += strength * headlights(camera, distance) * triple((~surfaces.own).astype(np.float32))
+        light += strength * street_lamps(surfaces, camera)
     own = {"day": 0.12, "dusk": 0.8, "night": 1.0}[conditions.time_of_day]
     return surfaces.colour * light + own * surfaces.glow
 
 
 def headlights(camera: Camera, distance: np.ndarray) -> np.ndarray:
     """Light (H, W, 3) of the car's own dipped beam: a bright patch ahead, cut off just above the height of the lamps."""
-    x, y, z = np.moveaxis(camera.rays, -1, 0)
-    side = np.exp(-((np.arctan2(y, x) / 0.3) ** 2))
-    up = np.degrees(np.arctan2(z, x)) + 40 / np.maximum(
-        distance, 4
-    )  # from the lamps, which hang below the camera
+    bearing, rise = camera.directions
+    side = np.exp(-((bearing / 0.3) ** 2))
+    up = 57.3 * rise + 40 / np.maximum(distance, 4)  # degrees from the lamps, which hang below the camera
     beam = 1 / (1 + np.exp(np.clip(2.2 * (up - 0.8), -30, 30)))
     fall = np.minimum(distance / 9, 1) / (1 + (np.minimum(distance, 1e4) / 14) ** 2)
-    return (side * (0.06 + beam) * fall * 1.8)[..., None].astype(np.float32) * np.float32([1.0, 0.95, 0.82])
+    return tint(side * (0.06 + beam) * fall * 1.8, (1.0, 0.95, 0.82))
 
 
 def street_lamps(surfaces: Surfaces, camera: Camera) -> np.ndarray:
     """Light (H, W, 3) of the lamps within 70 m on everything around them."""
-    points = camera.rays * np.minimum(surfaces.depth, 1e4)[..., None]
-    total = np.zeros(camera.size, np.float32)
-    for x, y, z in surfaces.lamps.astype(np.float32):
-        if -8 < x < 70:
-            squared = (points[..., 0] - x) ** 2 + (points[..., 1] - y) ** 2 + (points[..., 2] - z) ** 2 + 1
-            total += np.maximum(z - points[..., 2], 0) / (squared * np.sqrt(squared))
-    return (total * 14)[..., None] * np.float32([1.0, 0.7, 0.36])
+    at = np.flatnonzero(surfaces.depth < 100)
+    points = camera.planes.reshape(3, -1).take(at, 1) * surfaces.depth.take(at)
+    light, total = np.zeros(len(at), np.float32), np.zeros(camera.size, np.float32)
+    for lamp in surfaces.lamps.astype(np.float32):
+        if -8 < lamp[0] < 70:
+            x, y, z = points - lamp[:, None]
+            squared = x * x + y * y + z * z + 1
+            light += np.maximum(-z, 0) / (squared * np.sqrt(squared))
+    total.ravel()[at] = light
+    return tint(total * 14, (1.0, 0.7, 0.36))
 
 
 def sky_light(rays, heading: float, conditions: Conditions, air, zenith) -> np.ndarray:
     """Linear light (N, 3) of the sky: a gradient from the horizon up, and clouds on a level above us."""
-    up = np.maximum(rays[:, 2] / np.linalg.norm(rays, axis=1), 0.012)
-    colour = air + (zenith - air) * (1 - np.exp(-up / 0.22))[:, None]
+    x, y, z = np.ascontiguousarray(rays.T)
+    up = np.maximum(z / np.sqrt(x * x + y * y + z * z), 0.012)
+    high = 1 - np.exp(-up / 0.22)
+    colour = tint(1 - high, air) + tint(high, zenith)
     if conditions.weather == "fog":
         return colour
-    x, y = rays[:, 0] / rays[:, 2].clip(0.02), rays[:, 1] / rays[:, 2].clip(0.02)
-    c, s = np.cos(heading), np.sin(heading)
-    cloud = noise.soft((c * x - s * y) * 0.03, (s * x + c * y) * 0.03)
+    z = 0.03 / z.clip(0.02)
+    c, s = np.float32(np.cos(heading)), np.float32(np.sin(heading))
+    cloud = noise.soft((c * x - s * y) * z, (s * x + c * y) * z)
     if conditions.weather == "sun":
-        cover = (np.clip(cloud * 0.5 - 0.2, 0, 0.85) * np.clip(up * 6 - 0.25, 0, 1))[:, None]
+        cover = np.clip(cloud * 0.5 - 0.2, 0, 0.85) * np.clip(up * 6 - 0.25, 0, 1)
         white = {"day": (1.25, 1.25, 1.25), "dusk": (0.75, 0.4, 0.3), "night": (0.03, 0.03, 0.035)}
-        return colour + (np.float32(white[conditions.time_of_day]) - colour) * cover
-    return colour * (1 + 0.14 * cloud * np.clip(up * 5, 0, 1))[:, None]
+        return colour * triple(1 - cover) + tint(cover, white[conditions.time_of_day])
+    return colour * triple(1 + 0.14 * cloud * np.clip(up * 5, 0, 1))
 
 
 def fog(picture, distance, visibility: float, air) -> np.ndarray:
@@ -152,10 +159,8 @@ def fog(picture, distance, visibility: float, air) -> np.ndarray:
     >>> fog(black, np.array([[10.0, 100.0]]), 100.0, np.float32([1, 1, 1]))[0, :, 0].round(2)
     array([0.32, 0.98], dtype=float32)
     """
-    kept = np.exp(-3.912 / visibility * np.where(np.isinf(distance), 0, distance)).astype(np.float32)[
-        ..., None
-    ]
-    return picture * kept + air * (1 - kept)
+    kept = np.exp(-3.912 / visibility * np.where(np.isinf(distance), 0, distance)).astype(np.float32)
+    return picture * triple(kept) + tint(1 - kept, air)
 
 
 def wet(picture, surfaces: Surfaces, camera: Camera) -> np.ndarray:
@@ -165,7 +170,7 @@ def wet(picture, surfaces: Surfaces, camera: Camera) -> np.ndarray:
     reflected = cv2.GaussianBlur(picture[mirror], (1, 0), 0.01, sigmaY=camera.size[0] / 40)
     flatness = np.exp(-np.maximum(rows - camera.horizon, 0) / (0.22 * camera.size[0])).astype(np.float32)
     share = surfaces.wet * (0.1 + 0.4 * flatness)[:, None]
-    return picture * (1 - 0.45 * surfaces.wet[..., None]) + reflected * share[..., None]
+    return picture * triple(1 - 0.45 * surfaces.wet) + reflected * triple(share)
 
 
 def streaks(picture, air, random: np.random.Generator) -> np.ndarray:
@@ -176,9 +181,12 @@ def streaks(picture, air, random: np.random.Generator) -> np.ndarray:
     starts = random.uniform([0, -0.1 * rows], [columns, rows], (n, 2))
     lengths, shades = random.uniform(0.02, 0.08, n) * rows, random.integers(25, 110, n)
     ends = starts + lengths[:, None] * [slant, 1]
-    for (x0, y0), (x1, y1), shade in zip(starts * 16, ends * 16, shades.tolist(), strict=True):
-        cv2.line(mask, (int(x0), int(y0)), (int(x1), int(y1)), shade, 1, cv2.LINE_AA, 4)
-    return picture + (0.45 * mask[..., None].astype(np.float32) / 255) * (0.25 + air - 0.5 * picture)
+    strokes = np.stack([starts, ends], 1) * 16
+    for shade in range(25, 110, 5):
+        some = (shades - shade) // 5 == 0
+        cv2.polylines(mask, list(strokes[some].astype(np.int32)), False, shade, 1, cv2.LINE_AA, 4)
+    share = 0.45 / 255 * mask.astype(np.float32)
+    return picture * triple(1 - 0.5 * share) + tint(share, 0.25 + air)
 
 
 def motion_blur(
@@ -187,21 +195,19 @@ def motion_blur(
     """The mean of what each pixel sees while the shutter is open and the camera moves on; only the camera's motion blurs."""
     if camera.focal * (abs(speed) / 4 + abs(turn)) * shutter < 0.7:
         return picture  # what is 2 m ahead and 1 m aside moves by less than this many pixels
-    local = (camera.rays @ camera.R.T.astype(np.float32)) * np.minimum(surfaces.depth, 1e4)[..., None]
-    advance = (camera.R @ [speed * shutter, 0, 0]).astype(np.float32)
-    x, y, z = np.moveaxis(local - advance, -1, 0)
-    z = np.maximum(z, 0.3)
-    move_u = camera.focal * (x / z - local[..., 0] / local[..., 2] + turn * shutter)
-    move_v = camera.focal * (y / z - local[..., 1] / local[..., 2])
-    still = surfaces.own
-    move_u[still], move_v[still] = 0, 0
-    v, u = np.mgrid[: camera.size[0], : camera.size[1]].astype(np.float32)
-    steps = np.linspace(-0.5, 0.5, 5, dtype=np.float32)
-    blurred = [
-        cv2.remap(picture, u + t * move_u, v + t * move_v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for t in steps
-    ]
-    return sum(blurred) / len(steps)
+    columns, rows = (np.arange(n, dtype=np.float32) for n in camera.size[::-1])
+    x, y = ((a - middle) / camera.focal for a, middle in zip((columns, rows), camera.K[:2, 2], strict=True))
+    x, y, depth = x.astype(np.float32), y.astype(np.float32)[:, None], np.minimum(surfaces.depth, 1e4)
+    dx, dy, dz = (camera.R @ [speed * shutter, 0, 0]).astype(np.float32)
+    ahead = np.maximum(depth - dz, 0.3)
+    moving = np.float32(camera.focal) * ~surfaces.own
+    move_u = moving * ((x * depth - dx) / ahead - x + np.float32(turn * shutter))
+    move_v = moving * ((y * depth - dy) / ahead - y)
+    blurred = picture.copy()
+    for t in (-0.5, -0.25, 0.25, 0.5):
+        u, v = columns + np.float32(t) * move_u, rows[:, None] + np.float32(t) * move_v
+        blurred += cv2.remap(picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return blurred / 5
 
 
 def sensor(picture, conditions: Conditions, random: np.random.Generator) -> np.ndarray:
@@ -209,7 +215,9 @@ def sensor(picture, conditions: Conditions, random: np.random.Generator) -> np.n
     gain = GAIN[conditions.time_of_day]
     signal = picture * np.float32(conditions.exposure)
     spread = np.sqrt(3e-4 * signal / gain + 4e-6) * np.float32(conditions.noise)
-    signal = np.maximum(signal * gain + gain * spread * random.standard_normal(picture.shape, np.float32), 0)
+    start = random.integers(len(noise.normal()) - picture.size)
+    draws = noise.normal()[start : start + picture.size].reshape(picture.shape)
+    signal = np.maximum(gain * (signal + spread * draws), 0)
     return (np.sqrt(1 - np.exp(-1.25 * signal)) * 255 + 0.5).astype(np.uint8)
 
 

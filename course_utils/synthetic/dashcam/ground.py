@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.synthetic.dashcam import noise
-from course_utils.synthetic.dashcam.shapes import Label
+from course_utils.synthetic.dashcam.shapes import Label, tint, triple
 from course_utils.synthetic.dashcam.world import BLOCK, LANE, PAVEMENT, ZEBRA, World
 
 KERB = 0.18  # metres
@@ -36,11 +36,13 @@ def paint(world: World, s, d, place, across, along) -> tuple[np.ndarray, np.ndar
     ``s``, ``d`` (N,): where on the road; ``place`` (N, 2): where in the world; ``across``, ``along`` (N,): the size of a
     pixel on the ground in metres, sideways and ahead.
     """
-    out = np.abs(d) - world.half
-    block = np.clip(s / BLOCK, 0, len(world.zones) - 1).astype(np.int32)
-    beyond = _BEYOND[world.zones].ravel().take(2 * block + (d < 0))
+    at = np.clip(2 * s, 0, len(world.kerb) - 1).astype(np.int32)
+    kerb, out = world.kerb.ravel().take(2 * at + (d < 0)), np.abs(d)
+    beyond = _BEYOND[world.zones].ravel().take(2 * (at // int(2 * BLOCK)) + (d < 0))
+    far = out > np.float32(world.half + PAVEMENT)
+    out -= kerb
     surface = (out > 0).astype(np.uint8) + ((out > 0) & (out < KERB))
-    surface = np.where(out > PAVEMENT, beyond, surface)
+    surface = np.where(far, beyond, surface)
     colour = COLOURS.take(surface, 0)
 
     rough = noise.smooth(place[:, 0] * 0.09, place[:, 1] * 0.09)
@@ -48,10 +50,10 @@ def paint(world: World, s, d, place, across, along) -> tuple[np.ndarray, np.ndar
     on_road = out < 0
     wear = np.cos((d % LANE - LANE / 2) * (4 * np.pi / LANE)) * 0.05
     shade = 1 + 0.1 / (1 + 8 * along) * rough + 0.1 * stain + np.where(on_road, wear, 0.08 * rough)
-    shade *= _joints(s, out, across, along)
-    colour *= shade[:, None]
+    shade *= _joints(s, out, far, across, along)
     white = _white(world, s, d, across, along) * np.clip(0.9 + 0.12 * rough, 0.6, 1) * on_road
-    colour += (WHITE - colour) * white[:, None]
+    colour *= triple(shade * (1 - white))
+    colour += tint(white, WHITE)
     return LABELS.take(surface), np.maximum(colour, 0.01)
 
 
@@ -60,9 +62,9 @@ _BEYOND = np.array(
 )  # what lies beyond the pavement of each kind of block
 
 
-def _joints(s, out, across, along) -> np.ndarray:
+def _joints(s, out, far, across, along) -> np.ndarray:
     """A factor on the colour: below 1 in the joints between the slabs of the pavement."""
-    slab = (out > KERB) & (out < PAVEMENT)
+    slab = (out > KERB) & ~far
     joint = cover((s % 0.9) - 0.45, 0.02, along) + cover((out % 0.75) - 0.375, 0.02, across)
     return 1 - 0.45 * np.minimum(joint, 1) * slab
 

@@ -12,10 +12,6 @@ import numpy as np
 from course_utils.synthetic.dashcam.shapes import Kind, Label, Shapes, Solid
 
 PAINT = ("#b8bcc0", "#e6e6e2", "#23262b", "#7c1f22", "#1f3f77", "#5b6268", "#31543f", "#c9b037", "#8a9aa8")
-CLOTHES = ("#34363d", "#a33b35", "#3a63a0", "#7b7566", "#d9d2c2", "#4d7a50", "#9a78ad", "#e0ac42", "#59626e")
-TROUSERS = ("#2c2f38", "#3a4d72", "#6a5c4c", "#84827c")
-SKIN = ("#f0c8a4", "#c98f66", "#8a5a3c", "#e2ac85")
-HAIR = ("#2a211b", "#5a3e28", "#8b6b42", "#1a1716", "#9a948c")
 BRICK = ("#a0654b", "#b07d5c", "#c8b89a", "#d9d2c3", "#8d5b4c", "#b9a58a", "#9c938a", "#cfc2ad")
 TILES = ("#6b4a40", "#5a5550", "#7d5344", "#4d5058")
 LEAF = ("#4f7a36", "#3f6b33", "#628a3b", "#6f7f35", "#35602f", "#8a8a3a")
@@ -88,54 +84,6 @@ def _upright(shapes, x, y, half, z, colour, ahead, glow=0.0, label=None):
     shapes.quad(*corners, colour, glow=glow, label=label)
 
 
-def pedestrian(number: int, phase: float) -> Solid:
-    """A person who walks along x; ``phase`` (radians) is where in a stride they are."""
-    look = np.random.default_rng([number, 2])
-    coat, legs = look.choice(CLOTHES), look.choice(TROUSERS)
-    skin, hair, tall = look.choice(SKIN), look.choice(HAIR), look.uniform(0.88, 1.08)
-    swing = 0.34 * np.sin(phase)
-    shapes = Shapes(Label.PEDESTRIAN)
-    for side in (-1, 1):
-        foot = side * swing
-        shapes.ribbon((0, side * 0.09, 0.88 * tall), (foot, side * 0.1, 0.06), 0.2, legs, 0.13)
-        shapes.ribbon((foot - 0.05, side * 0.1, 0.05), (foot + 0.16, side * 0.1, 0.05), 0.1, DARK)
-        hand = (-0.75 * foot, side * 0.27, 0.85 * tall)
-        shapes.ribbon((0, side * 0.21, 1.42 * tall), hand, 0.13, _darker(coat), 0.09)
-    shapes.ribbon((0, 0, 0.78 * tall), (0, 0, 1.48 * tall), 0.36, coat, 0.42)
-    shapes.disc((0.05, 0, 1.6 * tall), 0.105, skin, kind=Kind.ROUND)
-    shapes.disc((-0.02, 0, 1.65 * tall), 0.125, hair, kind=Kind.ROUND)
-    return shapes.solid()
-
-
-def bicyclist(number: int, phase: float) -> Solid:
-    """A person on a bicycle who rides along x; ``phase`` (radians) is the angle of the pedals."""
-    look = np.random.default_rng([number, 3])
-    coat, legs, helmet = look.choice(CLOTHES), look.choice(TROUSERS), look.choice(PAINT)
-    skin, frame = look.choice(SKIN), look.choice(PAINT)
-    shapes = Shapes(Label.BICYCLIST)
-    for x in (-0.52, 0.52):
-        shapes.disc((x, 0, 0.34), 0.34, RUBBER, (1, 0), Kind.ROUND)
-        shapes.disc((x, 0.01, 0.34), 0.28, "#75787a", (1, 0), Kind.ROUND)
-        shapes.disc((x, -0.01, 0.34), 0.28, "#75787a", (1, 0), Kind.ROUND)
-        shapes.ribbon((x, 0, 0.01), (x, 0, 0.67), 0.07, RUBBER)
-    saddle, crank, head = (-0.2, 0, 0.92), (-0.05, 0, 0.3), (0.42, 0, 0.86)
-    for p, q in ((saddle, crank), (crank, head), ((-0.15, 0, 0.78), (0.4, 0, 0.78)), (head, (0.52, 0, 0.34))):
-        shapes.ribbon(p, q, 0.06, frame)
-    shapes.ribbon((0.42, -0.27, 1.02), (0.42, 0.27, 1.02), 0.05, DARK)
-    for side in (-1, 1):
-        turn = phase + (np.pi if side > 0 else 0)
-        pedal = (-0.05 + 0.17 * np.cos(turn), side * 0.13, 0.3 + 0.17 * np.sin(turn))
-        knee = (0.22 + 0.3 * (pedal[0] + 0.05), side * 0.13, 0.5 + 0.5 * pedal[2])
-        shapes.ribbon((-0.2, side * 0.1, 0.97), knee, 0.19, legs, 0.15)
-        shapes.ribbon(knee, pedal, 0.14, legs, 0.09)
-        shapes.ribbon((0.14, side * 0.2, 1.4), (0.42, side * 0.24, 1.03), 0.12, _darker(coat), 0.08)
-    shapes.ribbon((-0.2, 0, 0.9), (0.14, 0, 1.46), 0.34, coat, 0.42)
-    shapes.disc((0.25, 0, 1.6), 0.11, skin, kind=Kind.ROUND)
-    shapes.disc((0.22, 0, 1.67), 0.125, helmet, kind=Kind.ROUND)
-    shapes.ribbon((-0.55, 0, 0.72), (-0.55, 0, 0.78), 0.07, "#c2261e", glow=0.5)
-    return shapes.solid()
-
-
 @cache
 def tree(number: int) -> Solid:
     """A tree 5 to 9 m high: a trunk and a crown of leafy balls."""
@@ -163,7 +111,7 @@ def house(number: int, width: float, flat: bool) -> Solid:
     shapes = Shapes(Label.BUILDING)
     shapes.box(x, (0, depth), (0, eaves), wall, Kind.WALL, seed, top="#6a6a68")
     if flat:
-        shapes.box((x[0] - 0.15, x[1] + 0.15), (-0.15, depth), (eaves, eaves + 0.4), _darker(wall))
+        shapes.box((x[0] - 0.15, x[1] + 0.15), (-0.15, depth), (eaves, eaves + 0.4), darker(wall))
         return shapes.solid()
     ridge, tiles = eaves + random.uniform(1.8, 2.8), random.choice(TILES)
     for y0, y1 in ((-0.3, depth / 2), (depth + 0.3, depth / 2)):
@@ -260,5 +208,6 @@ def bonnet() -> Solid:
     return shapes.solid()
 
 
-def _darker(colour: str) -> tuple[float, ...]:
+def darker(colour: str) -> tuple[float, ...]:
+    """The same colour with less light, red, green and blue in 0 to 1."""
     return tuple(int(colour[i : i + 2], 16) / 255 * 0.82 for i in (1, 3, 5))

@@ -26,6 +26,12 @@ def grain() -> np.ndarray:
     return np.random.default_rng(1).random((SIDE, SIDE), dtype=np.float32)
 
 
+@cache
+def normal() -> np.ndarray:
+    """Four million draws (float32) from the normal distribution, for the sensor: drawing them anew costs more than a frame's fog."""
+    return np.random.default_rng(3).standard_normal(1 << 22, np.float32)
+
+
 def smooth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The smooth noise at (x, y), in tiles of one unit's width: nearest value, no interpolation."""
     return tile()[(y * SIDE).astype(np.int32) & (SIDE - 1), (x * SIDE).astype(np.int32) & (SIDE - 1)]

@@ -119,9 +119,10 @@ def fill_ground(polygons: np.ndarray, camera: Camera, canvas: np.ndarray, value:
     local = camera.to_camera(np.concatenate([polygons, np.zeros((*polygons.shape[:2], 1))], -1))
     local = local[_in_view(local, camera)]
     whole = local[..., 2].min(1) > NEAR
-    for polygon in (*local[whole], *map(_cut, local[~whole])):
-        pixels = polygon[:, :2] / polygon[:, 2:] * camera.focal + camera.K[:2, 2]
-        cv2.fillConvexPoly(canvas, _fixed(pixels), value, shift=SHIFT)
+    for polygons in (local[whole], *(_cut(polygon)[None] for polygon in local[~whole])):
+        pixels = polygons[..., :2] / polygons[..., 2:] * camera.focal + camera.K[:2, 2]
+        for corners in _fixed(pixels):
+            cv2.fillConvexPoly(canvas, corners, value, shift=SHIFT)
 
 
 def _in_view(local, camera):

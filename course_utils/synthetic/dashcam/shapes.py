@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+import cv2
 import numpy as np
 
 
@@ -192,6 +193,23 @@ def place(solids: list[Solid], poses: np.ndarray) -> Solid:
         for first, last, moves in parts:
             rows[..., first:last] = rows[..., first:last] @ turns[who] + moves * shifts[who]
     return Solid(quads, ribbons, discs, whole.quad_looks, whole.ribbon_looks, whole.disc_looks)
+
+
+def tint(amount: np.ndarray, colour) -> np.ndarray:
+    """``amount`` (...) times a colour: (..., 3) float32. NumPy's own broadcasting over a last axis of three is ten times slower.
+
+    >>> tint(np.float32([0, 2]), (1, 0.5, 0)).tolist()
+    [[0.0, 0.0, 0.0], [2.0, 1.0, 0.0]]
+    """
+    out = np.empty((*amount.shape, 3), np.float32)
+    for channel, part in enumerate(colour):
+        np.multiply(amount, np.float32(part), out=out[..., channel], casting="same_kind")
+    return out
+
+
+def triple(amount: np.ndarray) -> np.ndarray:
+    """``amount`` (...) three times over: (..., 3) float32."""
+    return cv2.merge([amount] * 3) if amount.size else np.empty((*amount.shape, 3), np.float32)
 
 
 def rgb(colour) -> tuple[float, float, float]:

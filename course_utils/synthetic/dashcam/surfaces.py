@@ -13,7 +13,7 @@ import numpy as np
 from course_utils.synthetic.dashcam import ground, models, noise, walls
 from course_utils.synthetic.dashcam.camera import Camera
 from course_utils.synthetic.dashcam.raster import Faces, faces, fill_ground, rasterise
-from course_utils.synthetic.dashcam.shapes import Kind, Label, join, place
+from course_utils.synthetic.dashcam.shapes import Kind, Label, join, place, tint, triple
 from course_utils.synthetic.dashcam.traffic import Traffic
 from course_utils.synthetic.dashcam.world import cast
 
@@ -48,16 +48,17 @@ def look(traffic: Traffic, camera: Camera) -> tuple[Surfaces, Faces]:
     actors = traffic.near(VIEW, PEOPLE)
     solids = [world.solid.ahead(*pose, VIEW)]
     if actors:
-        solids.append(place([actor.shape() for actor in actors], traffic.poses(actors)))
+        shapes = [actor.shape(actor.s - traffic.ego.s) for actor in actors]
+        solids.append(place(shapes, traffic.poses(actors)))
     street = join(solids).seen_from(*pose)
     polygons = faces(join([street, _BONNET]), camera)
     nearest, inverse = rasterise(polygons, camera)
-    rays = camera.rays
     covered = nearest >= 0
-    flat = ~covered & (rays[..., 2] * -BACKDROP > camera.height)
+    flat = ~covered & (camera.ground[0] < BACKDROP)
+    at, floor = np.flatnonzero(covered), np.flatnonzero(flat)
     depth = np.full(camera.size, np.inf, np.float32)
-    depth[covered] = 1 / inverse[covered]
-    depth[flat] = camera.height / -rays[flat][:, 2]
+    depth.ravel()[at] = distance = 1 / inverse.take(at)
+    depth.ravel()[floor] = camera.ground[0].take(floor)
 
     out = Surfaces(
         labels=np.full(camera.size, Label.SKY, np.uint8),
@@ -72,11 +73,10 @@ def look(traffic: Traffic, camera: Camera) -> tuple[Surfaces, Faces]:
         lamps=_in_vehicle(world.lamps, pose),
         heading=pose[2],
     )
-    _paint_ground(out, flat, traffic, actors, camera, pose)
+    _paint_ground(out, floor, traffic, actors, camera, pose)
     _paint_backdrop(out, ~covered & ~flat, camera)
-    at = np.flatnonzero(covered)
-    index, distance = nearest.ravel()[at], depth.ravel()[at]
-    points = rays.reshape(-1, 3)[at] * distance[:, None]
+    index = nearest.take(at)
+    points = camera.rays.reshape(-1, 3).take(at, 0) * triple(distance)
     painted = walls.paint(
         polygons, index, points, distance / np.float32(camera.focal), _turned(world.sun, pose)
     )
@@ -92,22 +92,20 @@ def look(traffic: Traffic, camera: Camera) -> tuple[Surfaces, Faces]:
 _BONNET = models.bonnet()
 
 
-def _paint_ground(out, flat, traffic, actors, camera, pose):
-    world, rays, depth = traffic.world, camera.rays[flat], out.depth[flat]
-    ahead = (rays[:, :2] * depth[:, None]).astype(np.float64)
+def _paint_ground(out, at, traffic, actors, camera, pose):
+    world, depth = traffic.world, out.depth.take(at)
     c, s = np.cos(pose[2]), np.sin(pose[2])
-    place = ahead @ np.array([[c, s], [-s, c]]) + pose[:2]
-    guess = world.road.abreast(pose, traffic.ego.s, _rows_ahead(camera))
-    at, d = world.road.locate(place, guess[np.nonzero(flat)[0]])
-    across = depth / camera.focal
-    label, colour = ground.paint(
-        world, at.astype(np.float32), d.astype(np.float32), place, across, across * depth / camera.height
-    )
+    x, y = camera.ground[1].reshape(-1, 2).take(at, 0).T
+    place = np.stack([c * x - s * y + pose[0], s * x + c * y + pose[1]], -1, dtype=np.float32)
+    guess = world.road.abreast(pose, traffic.ego.s, _rows_ahead(camera)).astype(np.float32)
+    along, d = world.road.locate(place, guess.take(at // camera.size[1]))
+    across = depth / np.float32(camera.focal)
+    label, colour = ground.paint(world, along, d, place, across, across * depth / np.float32(camera.height))
     sunlit, open_sky = _shadows(traffic, actors, camera, pose)
-    out.labels[flat], out.colour[flat] = label, colour
-    out.sun[flat] = sunlit[flat] * np.float32(world.sun[2])
-    out.sky[flat] = open_sky[flat]
-    out.wet[flat] = label != Label.TREE
+    out.labels.ravel()[at], out.colour.reshape(-1, 3)[at] = label, colour
+    out.sun.ravel()[at] = sunlit.take(at) * np.float32(world.sun[2])
+    out.sky.ravel()[at] = open_sky.take(at)
+    out.wet.ravel()[at] = label != Label.TREE
 
 
 def _rows_ahead(camera):
@@ -142,17 +140,17 @@ def _shadows(traffic, actors, camera, pose):
 
 def _paint_backdrop(out, empty, camera):
     """Trees on the horizon, as far as they stand above it, then sky."""
-    rays = camera.rays[empty]
-    bearing = np.arctan2(rays[:, 1], rays[:, 0]) + out.heading
+    bearing, rise = camera.directions
+    rows = np.flatnonzero(empty & (rise < 0.1))
+    bearing, rise = bearing.take(rows) + np.float32(out.heading), rise.take(rows)
     height = 0.032 + 0.012 * noise.smooth(bearing * 0.21, np.full_like(bearing, 0.3))
     height += 0.006 * noise.smooth(bearing * 1.3, np.full_like(bearing, 0.7))
-    up = rays[:, 2] / np.hypot(rays[:, 0], rays[:, 1])
-    tree = up < height
-    rows = np.flatnonzero(empty.ravel())[tree]
-    leaf = 1 + 0.3 * noise.smooth(bearing * 2.0, up * 6)[tree]
+    tree = rise < height
+    rows = rows[tree]
+    leaf = 1 + 0.3 * noise.smooth(bearing[tree] * 2, rise[tree] * 6)
     out.labels.ravel()[rows] = Label.TREE
     out.depth.ravel()[rows] = BACKDROP
-    out.colour.reshape(-1, 3)[rows] = np.float32([0.05, 0.085, 0.035]) * leaf[:, None]
+    out.colour.reshape(-1, 3)[rows] = tint(leaf, (0.05, 0.085, 0.035))
     out.sun.ravel()[rows] = 0.4
     out.sky.ravel()[rows] = 0.7
 

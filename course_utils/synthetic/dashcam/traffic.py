@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_utils.synthetic.dashcam import models
+from course_utils.synthetic.dashcam import models, people
 from course_utils.synthetic.dashcam.road import STEP
 from course_utils.synthetic.dashcam.shapes import Label, Solid
 from course_utils.synthetic.dashcam.world import LANE, PAVEMENT, World
@@ -37,17 +37,21 @@ class Actor:
     solid: Solid | None = None
     walked: float = 0.0
 
-    def shape(self) -> Solid:
-        """The shapes of this actor at this moment, in its own frame; a stride or a turn of the pedals has 16 pictures."""
+    def shape(self, distance: float) -> Solid:
+        """The shapes of this actor at this moment, in its own frame; seen from up to 40 m a stride or a turn of the pedals has 16
+        pictures, from further away it has 4.
+        """
         if self.label == Label.CAR:
             return self.solid
         stride = 1.5 if self.label == Label.PEDESTRIAN else -2.2
-        return _person(self.label, self.look, round(self.walked / stride * 16) % 16).tracked(self.track)
+        n = 16 if distance < 40 else 4
+        step = round(self.walked / stride * n) % n
+        return _person(self.label, self.look, step * 16 // n).tracked(self.track)
 
 
 @lru_cache(maxsize=1024)
 def _person(label: Label, look: int, step: int) -> Solid:
-    model = models.pedestrian if label == Label.PEDESTRIAN else models.bicyclist
+    model = people.pedestrian if label == Label.PEDESTRIAN else people.bicyclist
     return model(look, step / 16 * 2 * np.pi)
 
 

@@ -15,8 +15,9 @@ from course_utils.synthetic.dashcam.road import Road
 from course_utils.synthetic.dashcam.shapes import Solid, place
 
 LANE = 3.0  # metres
-PARKING = 2.3  # metres: the strip between the lanes and the kerb
-PAVEMENT = 3.8  # metres, with its kerb
+GUTTER = 0.6  # metres between the lanes and the kerb
+BAY = 1.7  # metres more where cars park
+PAVEMENT = 3.8  # metres of it beside a parking bay, with its kerb; elsewhere it is a bay wider
 SUN = np.radians(38)  # the sun's elevation by day
 BLOCK = 36.0  # metres of road on which one side keeps its character
 LAMP = 6.8  # metres: the height of a street lamp
@@ -28,7 +29,7 @@ ZONES = {TERRACE: 0.34, FLATS: 0.2, HOUSES: 0.3, PARK: 0.16}
 @dataclass
 class World:
     """What stands still. ``zones`` (blocks, 2): the character of the left and the right side of each block of 36 m;
-    ``crossings``: the s of each zebra crossing; ``lamps`` (n, 3): world points; ``sun`` (3,): the direction to it;
+    ``crossings``: the s of each zebra crossing; ``kerb`` (points, 2): where the left and the right kerb are, half a metre of s from point to point, in m from the centre line; ``lamps`` (n, 3): world points; ``sun`` (3,): the direction to it;
     ``shadows`` (n, 12, 2): what it leaves dark.
     """
 
@@ -36,6 +37,7 @@ class World:
     lanes: int
     zones: np.ndarray
     crossings: np.ndarray
+    kerb: np.ndarray
     solid: Solid
     parked: list[tuple[float, float, int]]
     lamps: np.ndarray
@@ -44,7 +46,7 @@ class World:
 
     @property
     def half(self) -> float:
-        """From the centre line to the kerb, in metres."""
+        """From the centre line to the far side of the parking bays, in metres."""
         return half_width(self.lanes)
 
     @property
@@ -56,8 +58,8 @@ class World:
 
 
 def half_width(lanes: int) -> float:
-    """Metres from the centre line to the kerb of a road with so many lanes in each direction."""
-    return lanes * LANE + PARKING
+    """Metres from the centre line to the kerb behind parked cars, on a road with so many lanes in each direction."""
+    return lanes * LANE + GUTTER + BAY
 
 
 def build(seed: int, length: float) -> World:
@@ -71,20 +73,40 @@ def build(seed: int, length: float) -> World:
     bearing = random.uniform(-np.pi, np.pi)
     sun = np.array([np.cos(bearing) * np.cos(SUN), np.sin(bearing) * np.cos(SUN), np.sin(SUN)])
     layout = _Layout(half_width(lanes), random)
+    bays = random.random((blocks, 2)) < 0.4
+    bays[(crossings / BLOCK).astype(int)] = False
     for block in range(blocks):
-        for side in (1, -1):
-            layout.fill(block * BLOCK, side, zones[block, 0 if side > 0 else 1], crossings)
+        for column, side in enumerate((1, -1)):
+            layout.fill(block * BLOCK, side, zones[block, column], bays[block, column])
     for s in crossings:
         for side in (1, -1):
-            layout.stand(models.beacon(), s - ZEBRA / 2 - 0.5, side, 0.4)
+            layout.stand(models.beacon(), s - ZEBRA / 2 - 0.5, side, 0.4 - BAY)
     solids, s, d, turned = zip(*layout.things, strict=True)
     poses = np.column_stack([road.place(s, np.array(d)), road.pose(s)[2] + np.pi * np.array(turned)])
     s, d = np.array(layout.lamps).T
     lamps = np.column_stack([road.place(s, d), np.full(len(s), LAMP)])
     shadows = [outline for i, kind in layout.dark for outline in kind(solids[i].moved(*poses[i]), sun)]
+    kerb = kerbs(half_width(lanes), bays)
     return World(
-        road, lanes, zones, crossings, place(solids, poses), layout.parked, lamps, np.array(shadows), sun
+        road,
+        lanes,
+        zones,
+        crossings,
+        kerb,
+        place(solids, poses),
+        layout.parked,
+        lamps,
+        np.array(shadows),
+        sun,
     )
+
+
+def kerbs(half: float, bays: np.ndarray) -> np.ndarray:
+    """Metres from the centre line to the kerbs (points, 2) float32, every half metre: a block without a bay (False) has its
+    kerb nearer by ``BAY``, and 2 m of the road lead over from one to the other.
+    """
+    steps = np.repeat(bays.astype(np.float32), int(2 * BLOCK), axis=0)
+    return np.float32(half - BAY) + BAY * cv2.blur(steps, (1, 5), borderType=cv2.BORDER_REPLICATE)
 
 
 def cast(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -118,18 +140,22 @@ class _Layout:
             self.dark.append((len(self.things), shadow))
         self.things.append((solid, s, side * (self.half + out), turned and side < 0))
 
-    def fill(self, start: float, side: int, zone: int, crossings: np.ndarray) -> None:
-        """Everything on one side of one block."""
-        random, middle = self.random, start + BLOCK / 2
-        self.stand(models.lamp_post(), middle - 14, side, 0.5, turned=True)
-        self.lamps.append((middle - 14, side * (self.half - 0.9)))
+    def fill(self, start: float, side: int, zone: int, bay: bool) -> None:
+        """Everything on one side of one block, with cars in its parking bay if it has one."""
+        random, middle, kerb = self.random, start + BLOCK / 2, 0.0 if bay else -BAY
+        self.stand(models.lamp_post(), middle - 14, side, kerb + 0.5, turned=True)
+        self.lamps.append((middle - 14, side * (self.half + kerb - 0.9)))
         for s in (middle - 10, middle + 11):
             if random.random() < 0.6:
-                self.stand(models.road_sign(self._pick(models.SIGNS)), s + random.uniform(-3, 5), side, 0.8)
+                self.stand(
+                    models.road_sign(self._pick(models.SIGNS)), s + random.uniform(-3, 5), side, kerb + 0.8
+                )
         if random.random() < 0.35:
-            self.stand(models.litter_bin(self._pick(models.BINS)), middle + random.uniform(-9, 16), side, 0.8)
-        for s in start + np.arange(3, BLOCK, 6):
-            if random.random() < 0.28 and np.all(np.abs(crossings - s) > 12):
+            self.stand(
+                models.litter_bin(self._pick(models.BINS)), middle + random.uniform(-9, 16), side, kerb + 0.8
+            )
+        for s in start + np.arange(4, BLOCK - 3, 6):
+            if bay and random.random() < 0.75:
                 self.parked.append((s, side * (self.half - 0.95), self._pick(models.CARS)))
         if zone in (TERRACE, FLATS):
             width = BLOCK / 2 if zone == FLATS else BLOCK / 4
@@ -137,7 +163,7 @@ class _Layout:
                 self._house(s, side, width - 0.02, 0.2, zone == FLATS)
             for s in (middle - 6, middle + 8):
                 if random.random() < 0.6:
-                    self._tree(s + random.uniform(-2, 2), side, 0.9)
+                    self._tree(s + random.uniform(-2, 2), side, kerb + 0.9)
         elif zone == HOUSES:
             self._house(middle - 9, side, 9.5, 7.0, False)
             self._house(middle + 9, side, 9.5, 7.0, False)
