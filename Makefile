@@ -1,4 +1,4 @@
-# make run · make test · make lab · make lint · make lock
+# make run · make test · make lab · make lint · make lock · make bench
 PYTHON ?= python3
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -9,7 +9,7 @@ endif
 READY := $(VENV)/ready
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: run test lab lint lock setup
+.PHONY: run test lab lint lock bench setup
 run: setup
 	$(BIN)/course run --data-source embedded
 
@@ -37,4 +37,9 @@ $(READY): requirements.lock pyproject.toml
 # After a change in pyproject.toml: exact versions with hashes for every system and Python the course supports.
 lock:
 	$(BIN)/python -m uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --extra dev --output-file requirements.lock pyproject.toml
+		--no-emit-index-url --no-header --no-annotate --extra dev --extra demo --output-file requirements.lock pyproject.toml
+
+# An hour on two cores with nothing beside it; the frameworks to compare with come on top of the lock.
+bench: setup
+	$(BIN)/python -m uv pip install --quiet --python $(VENV) --editable ".[bench]"
+	$(BIN)/python benchmarks/everything.py

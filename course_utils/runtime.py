@@ -206,6 +206,7 @@ def versions() -> dict[str, str]:
         "torchvision",
         "timm",
         "accelerate",
+        "onnxruntime",
         "numpy",
         "scikit-learn",
         "albumentations",

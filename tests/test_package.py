@@ -14,7 +14,8 @@ from course_utils import __version__
 from course_utils.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-WANTED = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+EXTRAS = PROJECT["optional-dependencies"]
+WANTED = PROJECT["dependencies"] + EXTRAS["dev"] + EXTRAS["demo"]  # the extras that `make lock` locks
 
 
 def _locked(python: str) -> dict[str, str]:
