@@ -42,7 +42,8 @@ class Exercise:
     ``hints`` are three: a nudge, the method, almost there. ``solution`` is source code; by default it is the source
     of the reference. ``tolerance`` is relative; by default whole numbers must be exact and others agree to 1e-4.
     ``observe`` turns what an answer gives into what is compared, for results that have no ``==`` of their own
-    (a module → its output on a fixed input). ``seconds`` limits the whole answer. ``name`` is the answer's name in
+    (a module → its output on a fixed input); if that has a ``report``, the reader sees it. ``choices`` are the values
+    that may be given, where they are few. ``seconds`` limits the whole answer. ``name`` is the answer's name in
     messages; by default the reference's.
 
     >>> Exercise("01.1", "Twice", reference=lambda x: 2 * x, cases=[Case(3)], name="twice").name
@@ -59,6 +60,7 @@ class Exercise:
     name: str = ""
     tolerance: float | None = None
     observe: Callable | None = None
+    choices: Sequence[str] = ()
     seconds: float = 5.0
 
     def __post_init__(self):

@@ -112,8 +112,13 @@ def _verdict(exercise: Exercise, answer) -> tuple[str, str, str]:
             "",
         )
 
+    if exercise.choices and str(answer).strip().lower() not in [c.lower() for c in exercise.choices]:
+        listed = ", ".join(f'"{choice}"' for choice in exercise.choices)
+        return "wrong", f"{shown(answer)} is not on the list. Choose one of: {listed}.", ""
+
     cases = exercise.cases if exercise.is_function else [Case()]
     tried = trial(_called(exercise, answer), cases, exercise.seconds, exercise.observe)
+    tried.printed += "".join(f"{o.value.report}\n" for o in tried.outcomes if hasattr(o.value, "report"))
     if tried.expired:
         text = f"It did not finish {_label(exercise, cases[len(tried.outcomes)])} within {exercise.seconds:g} seconds. "
         text += "Look for a loop that never ends: which line changes its condition? "
