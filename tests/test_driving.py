@@ -1,0 +1,194 @@
+"""The driving package: truth of generated films, heads and losses, tracks, lanes and the clip."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils.driving.clip import annotate, write_webp
+from course_utils.driving.film import TAGS, film
+from course_utils.driving.lane import fit_lane, lane_edges
+from course_utils.driving.losses import class_weights, lovasz_loss
+from course_utils.driving.model import DriveNet
+from course_utils.driving.samples import Samples, mirrored, packed, padded, task_losses
+from course_utils.driving.tracking import Kalman, Tracker, assign, identities, overlaps
+from course_utils.synthetic.dashcam import Camera, Label
+
+SIZE = (64, 96)
+GROUPS = [len(values) for values in TAGS.values()]
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return film(
+        [5, 6], frames=2, size=SIZE, fps=2, conditions=[{}, {"weather": "fog", "time_of_day": "dusk"}]
+    )
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return DriveNet(11, 3, GROUPS, size=SIZE, width=16, pretrained=False).eval()
+
+
+def test_a_film_holds_the_truth_of_its_frames(frames):
+    assert frames.tags[:, 0].tolist() == [0, 0, 2, 2] and frames.tags[:, 1].tolist() == [0, 0, 1, 1]
+    for i, frame in enumerate(frames.frames):
+        assert (frames.images[i].permute(1, 2, 0).numpy() == frame.image).all()
+        assert (frames.masks[i][torch.from_numpy(frame.labels == Label.ROAD)] == 3).all()
+        boxes = {t.track: t.box for t in frame.things}
+        assert [boxes[int(t)] for t in frames.tracks[i]] == [tuple(b) for b in frames.boxes[i].int().tolist()]
+    part = frames.subset([2])
+    assert part.names == ["drive006_0"] and len(part.frames) == len(part.lanes) == len(part.tags) == 1
+
+
+def test_the_own_lane_is_road_between_its_lines(frames):
+    for frame, lane in zip(frames.frames, frames.lanes.numpy(), strict=True):
+        assert lane.any() and (frame.labels[lane > 0] == Label.ROAD).all()
+        rows, columns = np.nonzero(lane)
+        ground = frame.camera.to_ground(np.stack([columns, rows], -1))
+        near = (ground[:, 0] > 6) & (ground[:, 0] < 12)
+        width = ground[near, 1].max() - ground[near, 1].min()
+        assert 2.5 < width < 5.5, "a lane of three metres, seen on a road that may bend"
+
+
+def test_packed_rows_say_what_the_pictures_say(net, frames):
+    x = frames.images.float() / 255
+    with torch.no_grad():
+        direct, cached = net(x), net(packed(net, frames.images))
+    assert set(direct) == {"pixels", "lane", "boxes", "tags"}
+    for name in direct:
+        torch.testing.assert_close(direct[name], cached[name], rtol=1e-3, atol=1e-3)
+
+
+def test_freezing_keeps_the_first_stages():
+    net = DriveNet(11, 3, size=SIZE, width=16, frozen=2, heads=["pixels"], pretrained=False)
+    learns = [any(p.requires_grad for p in stage.parameters()) for stage in net.stages]
+    assert learns == [False, False, True, True, True, True, True]
+    assert not any(p.requires_grad for p in net.stem.parameters())
+
+
+def test_a_mirrored_sample_is_the_mirror_image(net, frames):
+    samples, n = Samples(net, frames), len(frames)
+    assert len(samples) == 2 * n
+    (_, plain), (_, turned) = samples[0], samples[n]
+    assert (
+        turned["masks"].flip(-1) != plain["masks"]
+    ).float().mean() < 0.25  # half the pixels, of other columns
+    assert plain["tags"][2] + turned["tags"][2] == 2 and plain["tags"][0] == turned["tags"][0]
+    boxes = plain["boxes"][plain["boxes"][:, 4] >= 0]
+    back = mirrored(turned["boxes"][None], SIZE[1])[0]
+    assert torch.equal(back[back[:, 4] >= 0], boxes)
+
+
+def test_what_is_unknown_has_no_part_in_the_loss(net, frames):
+    target = {
+        "masks": torch.full((2, 32, 48), 255, dtype=torch.uint8),
+        "lanes": torch.full((2, 32, 48), 255, dtype=torch.uint8),
+        "boxes": padded([torch.zeros(0, 4)] * 2, [torch.zeros(0)] * 2),
+        "tags": torch.full((2, 4), -1),
+    }
+    with torch.no_grad():
+        losses = task_losses(net(frames.images[:2].float() / 255), target, net)
+    assert losses["lane"] == 0 and losses["tags"] == 0 and torch.isfinite(losses["boxes"])
+
+
+def test_every_loss_reaches_its_head(net, frames):
+    net.zero_grad()
+    _, target = torch.utils.data.default_collate([Samples(net, frames)[i] for i in range(2)])
+    losses = task_losses(net(frames.images[:2].float() / 255), target, net, class_weights(frames.counts()))
+    sum(losses.values()).backward()
+    for head in net.heads.values():
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in head.parameters())
+
+
+def test_lovasz_is_one_minus_iou_for_sure_answers():
+    masks = torch.randint(0, 3, (1, 8, 8), generator=torch.Generator().manual_seed(0))
+    called = torch.randint(0, 3, (1, 8, 8), generator=torch.Generator().manual_seed(1))
+    logits = 60 * torch.nn.functional.one_hot(called, 3).movedim(-1, 1).float()
+    ious = [((called == k) & (masks == k)).sum() / ((called == k) | (masks == k)).sum() for k in range(3)]
+    assert lovasz_loss(logits, masks).item() == pytest.approx(1 - torch.stack(ious).mean().item(), abs=1e-4)
+    assert lovasz_loss(logits, torch.full_like(masks, 255)) == 0
+
+
+def test_time_to_collision_of_a_thing_that_comes_nearer():
+    track, dt = Kalman([100, 50, 110, 60]), 0.1
+    for k in range(1, 40):
+        distance = 40 - 6 * k * dt
+        half = 200 / distance
+        track.predict(dt)
+        track.update([100 - half, 60 - 2 * half, 100 + half, 60])
+    assert track.time_to_collision == pytest.approx(distance / 6, rel=0.15)
+    assert Kalman([0, 0, 5, 5]).time_to_collision == float("inf")
+
+
+def test_the_filter_agrees_with_the_textbook_form():
+    track, boxes = Kalman([0, 0, 10, 20]), [[1, 0, 11, 21], [3, 1, 13, 20], [4, 1, 15, 22]]
+    x, P = np.array([track.x[0, 0], 0.0]), np.diag([track.noise**2, 1.0])
+    F, H, dt = np.array([[1, 0.1], [0, 1]]), np.array([[1.0, 0]]), 0.1
+    Q = track.agility**2 * np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]])
+    for box in boxes:
+        track.predict(dt)
+        track.update(box)
+        x, P = F @ x, F @ P @ F.T + Q
+        K = P @ H.T @ np.linalg.inv(H @ P @ H.T + track.noise**2)
+        x, P = x + (K @ ((box[0] + box[2]) / 2 / 20 - H @ x)).ravel(), (np.eye(2) - K @ H) @ P
+    np.testing.assert_allclose(track.x[0], x, rtol=1e-9)
+    np.testing.assert_allclose(track.P, P, rtol=1e-9)
+
+
+def test_a_track_survives_a_gap_and_crossing_neighbours_keep_their_numbers():
+    tracker, seen = Tracker(confirm=2, lost=3), []
+    for k in range(20):
+        boxes = [] if k in (9, 10) else [[5 * k, 0, 5 * k + 20, 30], [95 - 5 * k, 40, 115 - 5 * k, 70]]
+        seen.append(
+            {t.id: t.filter.box for t in tracker.step(boxes, [0] * len(boxes), [0.9] * len(boxes), 0.1)}
+        )
+    assert set(seen[-1]) == {1, 2} and not seen[9] and set(seen[11]) == {1, 2}
+    assert tracker.step([[0, 0, 2, 2]], [1], [0.9], 0.1) == []
+
+
+def test_labels_do_not_match_across_classes():
+    assert assign([[0, 0, 4, 4]], [[0, 0, 4, 4]], [0], [1], 0.3) == []
+    assert assign([], [[0, 0, 4, 4]], [], [1], 0.3) == [] and overlaps([], [[0, 0, 1, 1]]).shape == (0, 1)
+
+
+def test_identities_count_numbers_that_change_and_boxes_that_are_invented():
+    a, b = [0, 0, 10, 10], [50, 50, 60, 60]
+    truth = [([a, b], [1, 2])] * 4
+    swapped = [([a, b], [1, 2])] * 2 + [([a, b], [2, 1])] * 2
+    judged = identities(truth, swapped)
+    assert judged.idf1 == 0.5 and judged.switches == 2
+    invented = [([a, b, [80, 0, 90, 9]], [1, 2, 3])] * 4
+    assert identities(truth, invented).idf1 == pytest.approx(2 * 8 / (8 + 12))
+    assert identities(truth, [([], [])] * 4).idf1 == 0
+
+
+def test_a_drawn_lane_comes_back_in_metres():
+    camera = Camera(size=(120, 160))
+    u, v = np.meshgrid(np.arange(160), np.arange(120))
+    x, y = np.moveaxis(camera.to_ground(np.stack([u, v], -1)), -1, 0)
+    with np.errstate(invalid="ignore"):
+        inside = (np.abs(y - (-0.3 + 0.02 * x + 0.004 * x**2)) < 1.5) & (x < 50)
+    lane = fit_lane(*lane_edges(inside, camera))
+    assert lane.width == pytest.approx(3, abs=0.15) and lane.offset == pytest.approx(0.3, abs=0.1)
+    assert lane.curvature == pytest.approx(0.008, abs=0.002)
+    assert fit_lane(*lane_edges(np.zeros((120, 160)), camera)) is None
+
+
+def test_the_clip_is_an_animation_of_its_frames(frames, tmp_path):
+    frame = frames.frames[0]
+    page = annotate(
+        frame.image,
+        frame.camera,
+        boxes=frames.boxes[0],
+        ids=frames.tracks[0].tolist(),
+        notes=["1 m"],
+        line="report",
+    )
+    assert page.shape == (3 * SIZE[0] + 16, 3 * SIZE[1], 3)
+    size = write_webp([page, page[:, ::-1], page], tmp_path / "clip.webp")
+    with Image.open(io.BytesIO((tmp_path / "clip.webp").read_bytes())) as clip:
+        assert clip.n_frames == 3 and clip.size == page.shape[1::-1] and size > 0
