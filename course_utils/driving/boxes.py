@@ -10,10 +10,11 @@ from scipy import ndimage
 from course_utils.errors import CourseError
 
 THINGS = ("car", "pedestrian", "bicyclist")
+SMALLEST = 20  # pixels: smaller things get no box
 
 
 def component_boxes(
-    mask, classes: Sequence[str], things: Sequence[str] = THINGS, smallest: int = 20
+    mask, classes: Sequence[str], things: Sequence[str] = THINGS, smallest: int = SMALLEST
 ) -> tuple[np.ndarray, np.ndarray]:
     """One box for each connected area of a thing in a mask (H, W) of class numbers: (n, 4) float32 and (n,) int64.
 

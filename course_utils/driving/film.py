@@ -9,20 +9,16 @@ import numpy as np
 import torch
 
 from course_utils.data.segmentation import IGNORE
+from course_utils.driving.boxes import SMALLEST, THINGS
 from course_utils.driving.own import DrivingSet
-from course_utils.synthetic.dashcam import Frame, Label, drive
+from course_utils.synthetic.dashcam import CLASSES, Frame, Label, drive
 
-CLASSES = (
-    "sky", "building", "pole", "road", "pavement", "tree", "sign or symbol", "fence", "car", "pedestrian", "bicyclist",
-)  # fmt: skip
-THINGS = ("car", "pedestrian", "bicyclist")
 TAGS = {
     "weather": ("sun", "overcast", "fog", "rain"),
     "time of day": ("day", "dusk", "night"),
     "curve": ("left", "straight", "right"),
     "crossing": ("no", "yes"),
 }
-SMALLEST = 20  # pixels: smaller things have no box, as in course_utils.driving.boxes
 
 
 class Film(DrivingSet):

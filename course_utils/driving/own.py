@@ -11,7 +11,7 @@ from PIL import Image
 
 from course_utils.data.segmentation import IGNORE, MaskSet
 from course_utils.detection.own import OwnBoxes, Problem, read_boxes
-from course_utils.driving.boxes import THINGS, component_boxes
+from course_utils.driving.boxes import SMALLEST, THINGS, component_boxes
 from course_utils.driving.sequences import sequence
 from course_utils.errors import DataError
 from course_utils.segmentation.folders import mask_folder
@@ -52,7 +52,7 @@ class DrivingSet(MaskSet):
         return part
 
 
-def from_masks(data: MaskSet, things: Sequence[str] = THINGS, smallest: int = 20) -> DrivingSet:
+def from_masks(data: MaskSet, things: Sequence[str] = THINGS, smallest: int = SMALLEST) -> DrivingSet:
     """The same frames with a box for each connected area of those ``things`` that are classes of the masks.
 
     What such boxes are worth, and ``smallest``: :func:`~course_utils.driving.boxes.component_boxes`.
