@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from scipy.optimize import linear_sum_assignment
+
+from course_utils.detection.boxes import pairwise_iou
 
 NOISE = 0.1  # of a measured box: its error as a share of its height
 AGILITY = 0.3  # of its motion: how much the rate may change, in heights per second, within a second
@@ -112,16 +115,13 @@ class Tracker:
 
 
 def overlaps(a, b) -> np.ndarray:
-    """IoU of each box of ``a`` (n, 4) with each of ``b`` (m, 4): (n, m), also where one is empty.
+    """Lesson 14's IoU of each box of ``a`` (n, 4) with each of ``b`` (m, 4), lists or arrays, one perhaps empty: (n, m).
 
     >>> overlaps([[0, 0, 2, 2]], [[1, 0, 3, 2], [5, 5, 6, 6]]).round(2).tolist()
     [[0.33, 0.0]]
     """
-    a, b = (np.asarray(boxes, float).reshape(-1, 4) for boxes in (a, b))
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = (high - low).clip(0).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(0).prod(-1) for boxes in (a, b)]
-    return shared / np.maximum(areas[0][:, None] + areas[1] - shared, 1e-9)
+    a, b = (torch.from_numpy(np.asarray(boxes, float).reshape(-1, 4)) for boxes in (a, b))
+    return pairwise_iou(a, b).numpy()
 
 
 def assign(predicted, boxes, labels, found, overlap: float) -> list[tuple[int, int]]:
@@ -131,11 +131,8 @@ def assign(predicted, boxes, labels, found, overlap: float) -> list[tuple[int, i
     [(0, 1), (1, 0)]
     """
     gain = overlaps(predicted, boxes)
-    gain = (
-        np.where((np.asarray(labels)[:, None] == np.asarray(found)) & (gain >= overlap), gain, 0)
-        if gain.size
-        else gain
-    )
+    same = np.reshape(labels, (-1, 1)) == np.reshape(found, (1, -1))
+    gain = np.where(same & (gain >= overlap), gain, 0)
     rows, columns = linear_sum_assignment(gain, maximize=True)
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if gain[i, j] > 0]
 
