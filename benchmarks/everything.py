@@ -42,38 +42,34 @@ def measure(name: str) -> dict | None:
         return json.loads(file.read_text(encoding="utf-8")) | {"exit_code": done.returncode}
 
 
+HEAD = """# Benchmarks
+
+Made by `make bench`. Times are medians; a ratio is the median over the rounds of a time divided by the reference's in the
+same round, with the quartiles over the rounds.
+
+![Ratio of each contender to its reference, with quartiles, on a logarithmic axis](benchmarks.png)
+"""
+
+
 def page(stored: dict[str, dict]) -> str:
     """The table of all benchmarks in Markdown, with the plot above it."""
-    lines = [
-        "# Benchmarks",
-        "",
-        "Made by `make bench`. Times are medians; a ratio is the median over the rounds of a",
-        "",
-    ]
-    lines[2] += " time divided by the reference's in the same round, with the quartiles over the rounds."
-    lines += [
-        "![Ratio of each contender to its reference, with quartiles, on a logarithmic axis](benchmarks.png)",
-        "",
-    ]
+    lines = [HEAD]
     for name, result in stored.items():
         missed = ", **aim missed**" if result["exit_code"] else ""
-        lines += [
-            f"## {result['title']}",
-            "",
-            f"`python benchmarks/{name}.py`: {result['machine']}, torch {result['versions']['torch']}{missed}",
-            "",
-        ]
+        about = f"{result['machine']}, torch {result['versions']['torch']}{missed}"
+        lines += [f"## {result['title']}", "", f"`python benchmarks/{name}.py`: {about}", ""]
         lines += ["| case | contender | n | median | ratio |", "|---|---|---|---|---|"]
-        for row in result["rows"]:
-            ratio = ""
-            if row.get("ratio") is not None:
-                ratio = f"{row['ratio']:.3g} × {row['to']}"
-                ratio += f" [{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]" if row.get("ratio_low") else ""
-            lines.append(
-                f"| {row['case']} | {row['contender']} | {row['n']} | {row['value']:.4g} {row['unit']} | {ratio} |"
-            )
-        lines.append("")
+        lines += [f"| {' | '.join(cells(row))} |" for row in result["rows"]] + [""]
     return "\n".join(lines)
+
+
+def cells(row: dict) -> list[str]:
+    """What stands in the columns of a row."""
+    ratio = ""
+    if row.get("ratio") is not None:
+        ratio = f"{row['ratio']:.3g} × {row['to']}"
+        ratio += f" [{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]" if row.get("ratio_low") else ""
+    return [row["case"], row["contender"], str(row["n"]), f"{row['value']:.4g} {row['unit']}", ratio]
 
 
 def plot(stored: dict[str, dict], file: Path) -> None:
