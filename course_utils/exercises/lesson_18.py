@@ -336,6 +336,10 @@ EXERCISES = [
                 "You used the area. It grows with the square of the size, so your time is about half of the true one. Use the height.",
             ),
             Mistake(
+                lambda a, b, dt: dt * _area(b) / (_area(b) - _area(a)),
+                "Two slips: the area grows with the square of the size, so use the height; and you counted from the first box, but `dt` has gone by when the second is seen.",
+            ),
+            Mistake(
                 lambda a, b, dt: dt * (b[3] - b[1]) / ((b[3] - b[1]) - (a[3] - a[1])),
                 "You counted from the first box. When the second is seen, `dt` has already gone by.",
             ),
