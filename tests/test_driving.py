@@ -103,6 +103,15 @@ def test_every_loss_reaches_its_head(net, frames):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in head.parameters())
 
 
+def test_samples_can_keep_room_to_be_joined_with_others(net, frames):
+    """A batch of samples from two sets failed in full, where the sets did not share their fullest picture."""
+    joined = torch.utils.data.ConcatDataset(
+        [Samples(net, frames, room=9), Samples(net, frames.subset([0]), room=9)]
+    )
+    _, target = torch.utils.data.default_collate([joined[0], joined[2 * len(frames)]])
+    assert target["boxes"].shape == (2, 9, 5) and torch.equal(*target["boxes"])
+
+
 def test_time_to_collision_of_a_thing_that_comes_nearer():
     track, dt = Kalman([100, 50, 110, 60]), 0.1
     for k in range(1, 40):

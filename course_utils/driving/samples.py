@@ -18,10 +18,11 @@ class Samples(torch.utils.data.Dataset):
 
     ``target``: ``masks`` (H/2, W/2) uint8; ``lanes`` (H/2, W/2) float, the share of each pixel, 255 where unknown; ``boxes`` (M, 5) float, filled up with rows
     of -1; ``tags`` (4,) int64, -1 where unknown. ``images`` (N, 3, H, W) uint8 takes the place of the pictures of ``data``, a
-    :class:`~course_utils.driving.own.DrivingSet` or a :class:`~course_utils.driving.film.Film`, for instance changed copies.
+    :class:`~course_utils.driving.own.DrivingSet` or a :class:`~course_utils.driving.film.Film`, for instance changed copies. ``room``: rows of boxes
+    for each picture, to be joined with other samples; by default as many as the picture with most boxes has.
     """
 
-    def __init__(self, net: DriveNet, data, images: torch.Tensor | None = None):
+    def __init__(self, net: DriveNet, data, images: torch.Tensor | None = None, room: int = 1):
         images = data.images if images is None else images
         self.rows = torch.cat([packed(net, images), packed(net, images.flip(-1))])
         masks, lanes = data.masks, getattr(data, "lanes", torch.full_like(data.masks, IGNORE))
@@ -29,8 +30,8 @@ class Samples(torch.utils.data.Dataset):
         self.lanes = F.avg_pool2d(
             torch.cat([lanes, lanes.flip(-1)]).float(), 2
         )  # no shift, and edges stay sharp
-        boxes, most = padded(data.boxes, data.labels), images.shape[-1]
-        self.boxes = torch.cat([boxes, mirrored(boxes, most)])
+        boxes = padded(data.boxes, data.labels, room)
+        self.boxes = torch.cat([boxes, mirrored(boxes, images.shape[-1])])
         tags = getattr(data, "tags", torch.full((len(data), len(net.tags)), -1))
         turned = tags.clone()
         if tags.shape[1] > CURVE:
@@ -58,13 +59,13 @@ def packed(net: DriveNet, images: torch.Tensor, batch: int = 16) -> torch.Tensor
     return torch.cat(rows)
 
 
-def padded(boxes, labels) -> torch.Tensor:
-    """Boxes and labels of N pictures as one tensor (N, M, 5), filled up with rows of -1.
+def padded(boxes, labels, room: int = 1) -> torch.Tensor:
+    """Boxes and labels of N pictures as one tensor (N, M, 5), filled up with rows of -1; M is at least ``room``.
 
     >>> padded([torch.tensor([[0.0, 0, 2, 3]]), torch.zeros(0, 4)], [torch.tensor([1]), torch.zeros(0)])[:, 0].tolist()
     [[0.0, 0.0, 2.0, 3.0, 1.0], [-1.0, -1.0, -1.0, -1.0, -1.0]]
     """
-    most = max([1, *map(len, boxes)])
+    most = max([room, *map(len, boxes)])
     rows = (torch.cat([b, n[:, None].float()], dim=1) for b, n in zip(boxes, labels, strict=True))
     return torch.stack([F.pad(row, (0, 0, 0, most - len(row)), value=-1.0) for row in rows])
 
