@@ -4,6 +4,7 @@ import os
 
 import nbformat
 import pytest
+from matplotlib import pyplot
 
 from course_utils import lessons
 
@@ -16,6 +17,12 @@ def _settings(monkeypatch):
     """No test depends on the settings of the shell it is started from."""
     for name in ("PROFILE", "DATA_SOURCE", "DEVICE", "SEED", "RUNS", "RECORD_DIR", "STATIC"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _figures():
+    """No test sees a figure that an earlier one left open."""
+    pyplot.close("all")
 
 
 @pytest.fixture
