@@ -37,7 +37,7 @@ $(READY): requirements.lock pyproject.toml
 # After a change in pyproject.toml: exact versions with hashes for every system and Python the course supports.
 lock:
 	$(BIN)/python -m uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --extra dev --extra demo --output-file requirements.lock pyproject.toml
+		--no-emit-index-url --no-header --no-annotate --extra dev --extra demo --extra shards --output-file requirements.lock pyproject.toml
 
 # An hour on two cores with nothing beside it; the frameworks to compare with come on top of the lock.
 bench: setup

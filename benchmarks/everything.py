@@ -20,6 +20,7 @@ NAMES = (
     "detection",
     "augmentation",
     "features",
+    "shards",
     "trainer",
     "dashcam",
     "inspection",

@@ -209,6 +209,29 @@ def new(
     print(f"Next: cd {folder} && python train.py")
 
 
+@app.command()
+def shards(
+    pictures: Annotated[Path, typer.Argument(help="a folder with one sub-folder for each class")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder for the tar files")],
+    per_shard: Annotated[int, typer.Option(help="pictures in each tar file")] = 1000,
+) -> None:
+    """Copy a folder of pictures into tar files that are read as a stream: for more pictures than memory holds.
+
+    Needs the extra `shards`. course_utils.shards.ShardLoader reads them.
+
+    Example: course shards photos photos_shards
+    """
+    from course_utils.data.folders import image_folder
+    from course_utils.shards import write_shards
+
+    found = image_folder(pictures, note=False)
+    for path, reason in found.skipped:
+        print(f"left out: {path}: {reason}")
+    print(
+        f"{len(found):,} pictures of {len(found.classes)} classes; wrote {write_shards(found, folder, per_shard)}"
+    )
+
+
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME …]", help="Datasets; all if none is given.")
 ]

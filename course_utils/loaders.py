@@ -8,7 +8,34 @@ from course_utils import runtime
 from course_utils.errors import TrainingError
 
 
-class TensorLoader:
+class BatchLoader:
+    """What loaders share: epochs that are counted, a share for each process, and pictures made ready as a whole batch."""
+
+    def __init__(self, augment, mean, std, seed: int | None):
+        self.augment = augment
+        self.mean, self.std = (torch.as_tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (mean, std))
+        self.normalise = bool((self.mean != 0).any() or (self.std != 1).any())
+        self.seed = runtime.current().seed if seed is None else seed
+        self.epoch, self.rank, self.world = 0, 0, 1
+
+    def __iter__(self):
+        self.epoch += 1
+        return self.batches(self.epoch - 1)
+
+    def to(self, device):
+        """Make batches on ``device`` from now on."""
+        self.mean, self.std = self.mean.to(device), self.std.to(device)
+        return self
+
+    def ready(self, images: torch.Tensor, generator) -> torch.Tensor:
+        """``images`` as floats, augmented if there is a ``generator``, and normalised."""
+        images = images.float().div_(255) if images.dtype == torch.uint8 else images
+        if generator is not None:
+            images = self.augment(images, generator)
+        return (images - self.mean).div_(self.std) if self.normalise else images
+
+
+class TensorLoader(BatchLoader):
     """Batches ``(images, targets)`` cut from tensors; each is float, augmented and normalised as a whole.
 
     ``data``: a dataset with ``images`` and ``targets`` (as ``course_utils.load`` gives), or a tensor
@@ -51,11 +78,8 @@ class TensorLoader:
             )
         if batch_size < 1:
             raise TrainingError(f"batch_size is {batch_size}. Valid: a whole number from 1.")
-        self.batch_size, self.shuffle, self.augment, self.drop_last = batch_size, shuffle, augment, drop_last
-        self.mean, self.std = (torch.as_tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (mean, std))
-        self.normalise = bool((self.mean != 0).any() or (self.std != 1).any())
-        self.seed = runtime.current().seed if seed is None else seed
-        self.epoch, self.rank, self.world = 0, 0, 1
+        super().__init__(augment, mean, std, seed)
+        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         if len(self) == 0:
             raise TrainingError(
                 f"{len(self.images)} images give no full batch of {batch_size}. Use drop_last=False or a smaller batch."
@@ -66,10 +90,6 @@ class TensorLoader:
         n = len(self.images)
         batches = n // self.batch_size if self.drop_last else -(-n // self.batch_size)
         return batches // self.world
-
-    def __iter__(self):
-        self.epoch += 1
-        return self.batches(self.epoch - 1)
 
     def batches(self, epoch: int, start: int = 0):
         """The batches of epoch ``epoch`` from the ``start``-th on."""
@@ -90,9 +110,9 @@ class TensorLoader:
 
     def to(self, device) -> TensorLoader:
         """Move the tensors to ``device``; batches are cut there from then on."""
-        self.images, self.mean, self.std = (t.to(device) for t in (self.images, self.mean, self.std))
+        self.images = self.images.to(device)
         self.targets = None if self.targets is None else self.targets.to(device)
-        return self
+        return super().to(device)
 
     def shard(self, rank: int, world: int) -> TensorLoader:
         """Give this process the ``rank``-th of every ``world`` batches."""
@@ -106,11 +126,7 @@ class TensorLoader:
         else:
             images = self.images.index_select(0, order[rows])
             targets = None if self.targets is None else self.targets.index_select(0, order[rows])
-        images = images.float().div_(255) if images.dtype == torch.uint8 else images
-        if generator is not None:
-            images = self.augment(images, generator)
-        if self.normalise:
-            images = (images - self.mean).div_(self.std)
+        images = self.ready(images, generator)
         return images if targets is None else (images, targets)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
-from accelerate.utils import broadcast
+from accelerate.utils import broadcast, reduce
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from course_utils import checkpoints
@@ -148,7 +148,8 @@ class Loop:
 
     def _end_epoch(self) -> None:
         s, lr = self.state, self._lr()
-        row = {"epoch": s.epoch + 1, "step": s.step, **self.meter.means()}
+        sums, count = self.totals()
+        row = {"epoch": s.epoch + 1, "step": s.step, **{name: total / count for name, total in sums.items()}}
         if not math.isfinite(row["loss"]):
             self._stop(self.meter.loss, s.batch - 1 - self.meter.ago)
         if self.valid is not None:
@@ -165,6 +166,16 @@ class Loop:
         self.progress.end_epoch(row)
         if self.folder is not None:
             save_run(self)
+
+    def totals(self) -> tuple[dict[str, float], int]:
+        """Sums of what was measured in this epoch so far, over the images of all processes, and how many those are."""
+        self.meter.flush()
+        sums, count = self.meter.sums, self.meter.count
+        if self.world > 1:
+            own = torch.tensor([count, *sums.values()], dtype=torch.float64, device=self.device)
+            count, *every = reduce(own, "sum").tolist()
+            sums = dict(zip(sums, every, strict=True))
+        return sums, int(count)
 
     def _judge(self, row: dict) -> None:
         """Keep the weights if this epoch is the best; count the epochs since; stop when patience is out."""

@@ -8,12 +8,13 @@ from accelerate.utils import gather_object
 
 from course_utils import checkpoints
 from course_utils.errors import TrainingError
+from course_utils.loaders import TensorLoader
 
 
 def save_run(loop) -> None:
     """Write everything that the rest of the run depends on; with several processes, the first one writes."""
     rng = gather_object([checkpoints.rng_state()])
-    loop.meter.flush()
+    measured = loop.totals()
     if not loop.is_main:
         return
     weights = {"model": loop.model.state_dict()}
@@ -25,7 +26,7 @@ def save_run(loop) -> None:
     state = {
         "setup": _setup(loop),
         "state": asdict(loop.state),
-        "meter": (loop.meter.sums, loop.meter.count),
+        "meter": measured,
         "ema_steps": loop.ema.steps if loop.ema else 0,
         "optimizer": loop.optimizer.state_dict(),
         "scheduler": loop.scheduler.state_dict() if loop.scheduler else None,
@@ -72,7 +73,8 @@ def resume_run(loop) -> None:
         loop.best = {name: tensor.to(loop.device) for name, tensor in weights["best"].items()}
     for name, value in saved["state"].items():
         setattr(loop.state, name, value)
-    loop.meter.sums, loop.meter.count = saved["meter"]
+    if loop.is_main:  # it stands for all processes, whose numbers are added up
+        loop.meter.sums, loop.meter.count = saved["meter"]
     streams, own = saved["rng"], loop.accelerator.process_index
     loop.epoch_rng = saved["epoch_rng"]
     loop.resumed_rng = streams[own] if own < len(streams) else checkpoints.rng_state()
@@ -84,8 +86,8 @@ def resume_run(loop) -> None:
 
 
 def _setup(loop) -> dict:
-    """What must be the same when a run is resumed; a loader that cuts its own share does not mind how many share."""
-    shares = hasattr(loop.train, "shard")
+    """What must be the same when a run is resumed; batches cut from memory are the same however many share them."""
+    shares = isinstance(loop.train, TensorLoader)
     return {
         "optimizer": type(loop.trainer.optimizer).__name__,
         "scheduler": type(loop.scheduler).__name__ if loop.scheduler else "none",
@@ -97,4 +99,5 @@ def _setup(loop) -> dict:
         "loader's own generator": loop.loader_rng is not None,
         "images per step": loop.train.batch_size * loop.world if shares else "none",
         "processes": "any" if shares else loop.world,
+        **getattr(loop.train, "order_depends_on", {}),
     }

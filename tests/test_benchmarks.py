@@ -59,6 +59,7 @@ SMALL = {
     "detection": "--rounds 2 --boxes 2000 --pictures 12",
     "augmentation": "--rounds 2 --pictures 256",
     "features": "--rounds 1 --pictures 64 --size 64 --epochs 2",
+    "shards": "--rounds 1 --pictures 256 --size 64 --workers 0",
     "dashcam": "--frames 6 --rows 60 --aim 0.1",
     "inspection": "--pictures 100 --size 64x48 --aim 1000000",
 }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 from test_runner import RECORD, START
 
 from course_utils import cli
@@ -101,3 +102,17 @@ def test_a_fetch_that_fails_is_exit_code_1_and_leaves_the_cache_empty(monkeypatc
 
 def refuse(url, path, limit):
     raise ArchiveError("the server cannot be reached")
+
+
+def test_shards_says_what_it_left_out_and_wrote(monkeypatch, tmp_path, capsys):
+    for i in range(4):
+        file = tmp_path / "photos" / "ab"[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (5, 4), (i, 0, 0)).save(file)
+    (tmp_path / "photos" / "a" / "broken.png").write_bytes(b"no picture")
+    assert call(monkeypatch, "shards", tmp_path / "photos", tmp_path / "tars", "--per-shard", "3") == 0
+    printed = capsys.readouterr().out
+    assert "broken.png: its content is not a picture" in printed and "4 pictures of 2 classes" in printed
+    assert len(list((tmp_path / "tars").glob("*.tar"))) == 2
+    assert call(monkeypatch, "shards", tmp_path / "photos", tmp_path / "tars") == 2
+    assert "not empty" in capsys.readouterr().err

@@ -15,7 +15,9 @@ from course_utils.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-WANTED = PROJECT["dependencies"] + EXTRAS["dev"] + EXTRAS["demo"]  # the extras that `make lock` locks
+WANTED = (
+    PROJECT["dependencies"] + EXTRAS["dev"] + EXTRAS["demo"] + EXTRAS["shards"]
+)  # the extras that `make lock` locks
 
 
 def _locked(python: str) -> dict[str, str]:
