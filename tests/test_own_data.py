@@ -1,9 +1,7 @@
 """The application lessons on folders of the reader's own, in every format that they take, by papermill.
 
 A notebook runs as it is but for the length of some trainings, which one cell after its settings shortens: what is tested is that
-every cell takes the reader's data, not how well a net learns from a few drawings. The first format of a lesson goes
-through the whole notebook. The others differ in how they are read, so they go through the notebook's own cells up to its first
-training, and what it then holds is recorded.
+every cell takes the reader's data, not how well a net learns from a few drawings.
 """
 
 import csv
@@ -21,11 +19,6 @@ SHORT = {  # lessons whose trainings count steps; where they count epochs, a sma
     "15": "steps, seeds = {'small': 10, 'unet': 20, 'lite0': 12}, seeds[:2]",
     "16": "steps = 20",
     "17": "views, draws = 2, 20",
-}
-FIRST_TRAINING = {  # a line of the cell that it is in, and what then counts the reader's pictures
-    "14": ("fit(model, lambda", "len(train) + len(val) + len(test)"),
-    "15": ('trained = {"31-pixel', "len(train) + len(test)"),
-    "17": ("def held_out(x, folds", "len(cells)"),
 }
 
 
@@ -45,13 +38,11 @@ def class_folders(root):
     for i in range(32):
         (root / ("dark", "light")[i % 2]).mkdir(exist_ok=True)
         Image.fromarray(drawing(random, i % 2)[0]).save(root / ("dark", "light")[i % 2] / f"{i:02}.png")
-    return 32
 
 
 def boxes(root, form):
-    random, n = np.random.default_rng(0), 30
-    entries = []
-    for i in range(n):
+    random, entries = np.random.default_rng(0), []
+    for i in range(30):
         picture, mask = drawing(random, i % 2)
         (root / "images").mkdir(exist_ok=True)
         Image.fromarray(picture).save(root / "images" / f"{i:02}.png")
@@ -59,7 +50,6 @@ def boxes(root, form):
         corners = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         entries.append((f"{i:02}", i % 2, [int(c) for c in corners]))
     write_boxes(root, form, entries, ("dark", "light"), (128, 96))
-    return n
 
 
 def write_boxes(root, form, entries, names, size):
@@ -109,7 +99,6 @@ def masks(root, form):
     lists = {"indices": "2 ground\n7 thing\n", "colours": "70 130 180 ground\n128 64 128 thing\n"}
     if form in lists:
         (root / "classes.txt").write_text(lists[form])
-    return 10
 
 
 def people(root):
@@ -120,7 +109,6 @@ def people(root):
         (root / f"person {person}").mkdir()
         for i, image in enumerate(faces.images[faces.targets == person][:7, 0].numpy()):
             Image.fromarray(image).save(root / f"person {person}" / f"{i}.png")
-    return 14 * 7
 
 
 def patients(root, form):
@@ -135,7 +123,6 @@ def patients(root, form):
         rows.append((f"p{i // 3 % 16}", ("sick", "healthy", "unclear")[i % 3], name))
     with open(root / "patients.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
-    return 96
 
 
 def write_dicom(path, grey):
@@ -151,12 +138,12 @@ def write_dicom(path, grey):
 
 def streets(root, form):
     names = ("car", "pedestrian", "bicyclist")
-    entries, n = [], 0
+    entries = []
     for folder in ("images", "masks"):
         (root / folder).mkdir()
     for seed in range(6):
         for k, frame in enumerate(drive(seed, 5, (96, 128), fps=0.5)):
-            stem, n = f"street{seed}_{k:03}", n + 1
+            stem = f"street{seed}_{k:03}"
             Image.fromarray(frame.image).save(root / "images" / f"{stem}.png")
             Image.fromarray(frame.labels).save(root / "masks" / f"{stem}.png")
             entries += [(stem, names.index(Label(t.label).name.lower()), t.box) for t in frame.things]
@@ -164,7 +151,6 @@ def streets(root, form):
     if form != "masks":
         (root / "boxes").mkdir()
         write_boxes(root / "boxes", form, entries, names, (128, 96))
-    return n
 
 
 FOLDERS = {
@@ -183,11 +169,13 @@ def test_a_lesson_takes_the_readers_folder(number, form, tmp_path, monkeypatch):
     lesson = next(lesson for lesson in map(lessons.Lesson, lessons.TITLES) if lesson.number == number)
     if not lesson.path.exists():
         pytest.skip(f"{lesson.name} is not written yet")
-    whole = form == next(iter(FOLDERS[number])) or number not in FIRST_TRAINING
-    nb = shortened(nbformat.read(lesson.path, 4), number, whole)
+    nb = nbformat.read(lesson.path, 4)
+    if number in SHORT:
+        start = next(i for i, cell in enumerate(nb.cells) if "runtime.start(" in cell.source)
+        nb.cells.insert(start + 1, nbformat.v4.new_code_cell(SHORT[number]))
     folder = tmp_path / "my pictures"
     folder.mkdir()
-    n = FOLDERS[number][form](folder)
+    FOLDERS[number][form](folder)
     monkeypatch.setattr(lessons, "NOTEBOOKS", tmp_path)
     nbformat.write(nb, lesson.path)
     for name, value in {
@@ -200,22 +188,4 @@ def test_a_lesson_takes_the_readers_folder(number, form, tmp_path, monkeypatch):
     outcome = runner.run(lesson, settings, tmp_path / "out", progress=False)
     assert outcome.problems == []
     assert outcome.run["data"]["my pictures"] == "own pictures"
-    metrics = outcome.run["metrics"]
-    if whole:
-        assert metrics[nb.metadata["course"]["headline"]]["value"] >= 0
-    else:
-        assert metrics["pictures"]["value"] == n
-
-
-def shortened(nb, number, whole):
-    """The notebook with short trainings; unless ``whole``, only up to the first of them, with a record behind it."""
-    cells = nb.cells
-    if number in SHORT:
-        start = next(i for i, cell in enumerate(cells) if "runtime.start(" in cell.source)
-        cells.insert(start + 1, nbformat.v4.new_code_cell(SHORT[number]))
-    if not whole:
-        line, counted = FIRST_TRAINING[number]
-        end = next(i for i, cell in enumerate(cells) if cell.cell_type == "code" and line in cell.source)
-        record = f"from course_utils import record\n\nrecord(pictures={counted})"
-        nb.cells = [*cells[: end + 1], nbformat.v4.new_code_cell(record)]
-    return nb
+    assert outcome.run["metrics"][nb.metadata["course"]["headline"]]["value"] >= 0
