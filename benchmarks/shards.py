@@ -85,13 +85,6 @@ def main(arguments: list[str] | None = None) -> int:
         def one_pass(loader) -> float:
             return sum(float(images.float().mean()) for images, _ in loader)
 
-        def cold(loader, place: Path):
-            def read():
-                forget(place)
-                return one_pass(loader)
-
-            return read
-
         every = torch.stack([image for image, _ in Resized(files, options.size)]).float().mean()
         streamed = torch.cat([images for images, _ in from_tars.ordered()]).mean() * 255
         if not torch.isclose(every, streamed, rtol=1e-4):
@@ -100,8 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
         case = f"{options.pictures:,} JPEGs, {options.workers} workers"
         table = rows(f"{case}, warm", take_turns(ways, options.rounds), "folder of files")
         if hasattr(os, "posix_fadvise"):
-            ways = {"folder of files": cold(from_files, folder), "tar shards": cold(from_tars, tars)}
-            table += rows(f"{case}, cold", take_turns(ways, options.rounds), "folder of files")
+            places = {"folder of files": folder, "tar shards": tars}
+            times = take_turns(ways, options.rounds, before=lambda name: forget(places[name]))
+            table += rows(f"{case}, cold", times, "folder of files")
         shown = options.pictures // BATCH * BATCH
         for row in table:
             print(f"  {row['case']}, {row['contender']}: {shown / row['value']:,.0f} pictures a second")

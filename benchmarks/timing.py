@@ -17,13 +17,18 @@ from course_utils.runner import machine
 
 
 def take_turns(
-    contenders: dict[str, Callable[[], object]], rounds: int, repeat: int = 1
+    contenders: dict[str, Callable[[], object]], rounds: int, repeat: int = 1, before=None
 ) -> dict[str, list[float]]:
-    """Seconds of a call of every contender in every round, the mean of ``repeat`` calls; a first round warms up and is left out."""
+    """Seconds of a call of every contender in every round, the mean of ``repeat`` calls; a first round warms up and is left out.
+
+    ``before(name)``, if given, is called before the clock starts.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     for round_ in range(rounds + 1):
         for name in order:
+            if before is not None:
+                before(name)
             began = time.perf_counter()
             for _ in range(repeat):
                 contenders[name]()

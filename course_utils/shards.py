@@ -1,7 +1,7 @@
 """More pictures than memory holds: tar files in the WebDataset format, read from front to back as a stream.
 
-A disk reads one large file many times faster than thousands of small ones, and a network even more so. Needs the extra
-``shards``. See ``notebooks/on_a_cluster.md``.
+One large file costs a disk, and a network disk even more, fewer requests than thousands of small ones; what that gains is measured
+by ``benchmarks/shards.py``. Needs the extra ``shards``. See ``notebooks/on_a_cluster.md``.
 """
 
 from __future__ import annotations
