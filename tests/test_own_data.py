@@ -20,6 +20,11 @@ SHORT = {  # lessons whose trainings count steps; where they count epochs, a sma
     "16": "steps = 20",
     "17": "views, draws = 2, 20",
 }
+COUNTED = {  # a line of the cell of the first training, and what then counts the reader's pictures
+    "14": ("fit(model, lambda", "len(train) + len(val) + len(test)"),
+    "15": ('trained = {"31-pixel', "len(train) + len(test)"),
+    "17": ("def held_out(x, folds", "len(cells)"),
+}
 
 
 def drawing(random, kind, size=(96, 128)):
@@ -38,11 +43,13 @@ def class_folders(root):
     for i in range(32):
         (root / ("dark", "light")[i % 2]).mkdir(exist_ok=True)
         Image.fromarray(drawing(random, i % 2)[0]).save(root / ("dark", "light")[i % 2] / f"{i:02}.png")
+    return 32
 
 
 def boxes(root, form):
-    random, entries = np.random.default_rng(0), []
-    for i in range(30):
+    random, n = np.random.default_rng(0), 30
+    entries = []
+    for i in range(n):
         picture, mask = drawing(random, i % 2)
         (root / "images").mkdir(exist_ok=True)
         Image.fromarray(picture).save(root / "images" / f"{i:02}.png")
@@ -50,6 +57,7 @@ def boxes(root, form):
         corners = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         entries.append((f"{i:02}", i % 2, [int(c) for c in corners]))
     write_boxes(root, form, entries, ("dark", "light"), (128, 96))
+    return n
 
 
 def write_boxes(root, form, entries, names, size):
@@ -99,6 +107,7 @@ def masks(root, form):
     lists = {"indices": "2 ground\n7 thing\n", "colours": "70 130 180 ground\n128 64 128 thing\n"}
     if form in lists:
         (root / "classes.txt").write_text(lists[form])
+    return 10
 
 
 def people(root):
@@ -109,6 +118,7 @@ def people(root):
         (root / f"person {person}").mkdir()
         for i, image in enumerate(faces.images[faces.targets == person][:7, 0].numpy()):
             Image.fromarray(image).save(root / f"person {person}" / f"{i}.png")
+    return 14 * 7
 
 
 def patients(root, form):
@@ -123,6 +133,7 @@ def patients(root, form):
         rows.append((f"p{i // 3 % 16}", ("sick", "healthy", "unclear")[i % 3], name))
     with open(root / "patients.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
+    return 96
 
 
 def write_dicom(path, grey):
@@ -138,12 +149,12 @@ def write_dicom(path, grey):
 
 def streets(root, form):
     names = ("car", "pedestrian", "bicyclist")
-    entries = []
+    entries, n = [], 0
     for folder in ("images", "masks"):
         (root / folder).mkdir()
     for seed in range(6):
         for k, frame in enumerate(drive(seed, 5, (96, 128), fps=0.5)):
-            stem = f"street{seed}_{k:03}"
+            stem, n = f"street{seed}_{k:03}", n + 1
             Image.fromarray(frame.image).save(root / "images" / f"{stem}.png")
             Image.fromarray(frame.labels).save(root / "masks" / f"{stem}.png")
             entries += [(stem, names.index(Label(t.label).name.lower()), t.box) for t in frame.things]
@@ -151,6 +162,7 @@ def streets(root, form):
     if form != "masks":
         (root / "boxes").mkdir()
         write_boxes(root / "boxes", form, entries, names, (128, 96))
+    return n
 
 
 FOLDERS = {
@@ -170,12 +182,14 @@ def test_a_lesson_takes_the_readers_folder(number, form, tmp_path, monkeypatch):
     if not lesson.path.exists():
         pytest.skip(f"{lesson.name} is not written yet")
     nb = nbformat.read(lesson.path, 4)
-    if number in SHORT:
-        start = next(i for i, cell in enumerate(nb.cells) if "runtime.start(" in cell.source)
-        nb.cells.insert(start + 1, nbformat.v4.new_code_cell(SHORT[number]))
     folder = tmp_path / "my pictures"
     folder.mkdir()
-    FOLDERS[number][form](folder)
+    n = FOLDERS[number][form](folder)
+    if number in SHORT:
+        insert_behind(nb, "runtime.start(", SHORT[number])
+    if number in COUNTED:
+        line, counted = COUNTED[number]
+        insert_behind(nb, line, f"assert {counted} == {n}")
     monkeypatch.setattr(lessons, "NOTEBOOKS", tmp_path)
     nbformat.write(nb, lesson.path)
     for name, value in {
@@ -189,3 +203,9 @@ def test_a_lesson_takes_the_readers_folder(number, form, tmp_path, monkeypatch):
     assert outcome.problems == []
     assert outcome.run["data"]["my pictures"] == "own pictures"
     assert outcome.run["metrics"][nb.metadata["course"]["headline"]]["value"] >= 0
+
+
+def insert_behind(nb, line, source):
+    """A cell more, behind the code cell that holds ``line``."""
+    place = next(i for i, cell in enumerate(nb.cells) if cell.cell_type == "code" and line in cell.source)
+    nb.cells.insert(place + 1, nbformat.v4.new_code_cell(source))
