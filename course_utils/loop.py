@@ -151,7 +151,8 @@ class Loop:
         sums, count = self.totals()
         row = {"epoch": s.epoch + 1, "step": s.step, **{name: total / count for name, total in sums.items()}}
         if not math.isfinite(row["loss"]):
-            self._stop(self.meter.loss, s.batch - 1 - self.meter.ago)
+            own = self.meter.loss  # finite, if it is another process whose loss is not
+            self._stop(row["loss"] if math.isfinite(own) else own, s.batch - 1 - self.meter.ago)
         if self.valid is not None:
             with self._averaged():
                 row |= {f"valid_{k}": v for k, v in self.trainer.evaluate(self.valid).items()}
