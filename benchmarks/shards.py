@@ -19,7 +19,7 @@ from PIL import Image
 from timing import report, rows, save, take_turns
 
 from course_utils import load
-from course_utils.data.folders import image_folder
+from course_utils.data.folders import image_folder, read_square
 from course_utils.shards import ShardLoader, write_shards
 
 BATCH = 64
@@ -35,11 +35,8 @@ class Resized(torch.utils.data.Dataset):
         return len(self.files)
 
     def __getitem__(self, index: int):
-        image, target = self.files[index]
-        picture = Image.fromarray(image.permute(1, 2, 0).numpy()).resize(
-            (self.size, self.size), Image.Resampling.BILINEAR
-        )
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1), target
+        picture = read_square(self.files.paths[index], self.size)
+        return torch.from_numpy(picture).permute(2, 0, 1), int(self.files.targets[index])
 
 
 def write_pictures(root: Path, count: int) -> None:

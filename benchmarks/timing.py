@@ -17,7 +17,10 @@ from course_utils.runner import machine
 
 
 def take_turns(
-    contenders: dict[str, Callable[[], object]], rounds: int, repeat: int = 1, before=None
+    contenders: dict[str, Callable[[], object]],
+    rounds: int,
+    repeat: int = 1,
+    before: Callable[[str], object] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of a call of every contender in every round, the mean of ``repeat`` calls; a first round warms up and is left out.
 

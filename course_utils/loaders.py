@@ -27,6 +27,11 @@ class BatchLoader:
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         return self
 
+    def shard(self, rank: int, world: int):
+        """Give this process the ``rank``-th of ``world`` shares of each epoch."""
+        self.rank, self.world = rank, world
+        return self
+
     def ready(self, images: torch.Tensor, generator) -> torch.Tensor:
         """``images`` as floats, augmented if there is a ``generator``, and normalised."""
         images = images.float().div_(255) if images.dtype == torch.uint8 else images
@@ -113,11 +118,6 @@ class TensorLoader(BatchLoader):
         self.images = self.images.to(device)
         self.targets = None if self.targets is None else self.targets.to(device)
         return super().to(device)
-
-    def shard(self, rank: int, world: int) -> TensorLoader:
-        """Give this process the ``rank``-th of every ``world`` batches."""
-        self.rank, self.world = rank, world
-        return self
 
     def _batch(self, first: int, order, generator):
         rows = slice(first, first + self.batch_size)

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm.auto import tqdm
 
-from course_utils.data.folders import EXTENSIONS, ImageFolder, read_image
+from course_utils.data.folders import EXTENSIONS, ImageFolder, read_square
 from course_utils.errors import CourseError, DataError, TrainingError
 from course_utils.loaders import BatchLoader, stream
 
@@ -134,7 +133,7 @@ class ShardLoader(BatchLoader):
 
     def shard(self, rank: int, world: int) -> ShardLoader:
         """Give this process the ``rank``-th of ``world`` equal parts of each epoch."""
-        self.rank, self.world = rank, world
+        super().shard(rank, world)
         self._need_a_batch()
         return self
 
@@ -168,12 +167,11 @@ class ShardLoader(BatchLoader):
                     f"a picture and a class from 0 to {len(self.classes) - 1}. Write the shards again."
                 )
             try:
-                picture = Image.fromarray(read_image(io.BytesIO(sample[kind])))
+                images[i] = read_square(io.BytesIO(sample[kind]), self.size)
             except DataError as error:
                 raise DataError(
                     f"{where} in {self.folder} cannot be read. Write the shards again."
                 ) from error
-            images[i] = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
             targets.append(int(label))
         return torch.from_numpy(images).permute(0, 3, 1, 2), torch.tensor(targets)
 

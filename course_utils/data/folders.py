@@ -60,8 +60,7 @@ class ImageFolder(torch.utils.data.Dataset):
         images = np.empty((len(self), size, size, 3), np.uint8)
 
         def read(i: int) -> None:
-            picture = Image.fromarray(read_image(self.paths[i]))
-            images[i] = picture.resize((size, size), Image.Resampling.BILINEAR)
+            images[i] = read_square(self.paths[i], size)
 
         _in_threads(read, range(len(self)))
         built = DataSet(
@@ -120,10 +119,10 @@ def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
     return built
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path) -> np.ndarray:
     """One picture as an (H, W, 3) uint8 array, upright as its EXIF orientation says, transparency on white.
 
-    Raises :class:`DataError` that names the file if it is not there or cannot be decoded.
+    ``path``: a file's path, or a binary file. Raises :class:`DataError` that names the file if it is not there or cannot be decoded.
     """
     try:
         with Image.open(path) as image:
@@ -132,6 +131,11 @@ def read_image(path: str | Path) -> np.ndarray:
         raise DataError(
             f"the picture {path} cannot be read: {_reason(error)}. Replace it, or remove it."
         ) from None
+
+
+def read_square(path, size: int) -> np.ndarray:
+    """One picture as a (size, size, 3) uint8 array: :func:`read_image`, resized to a square, bilinear, antialiased."""
+    return np.array(Image.fromarray(read_image(path)).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _rgb(image: Image.Image) -> Image.Image:
