@@ -3,7 +3,9 @@
 import io
 import itertools
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tarfile
 
@@ -16,6 +18,7 @@ from torch import nn
 from course_utils import Trainer, augment
 from course_utils.data.folders import image_folder
 from course_utils.errors import CourseError, DataError, TrainingError
+from course_utils.paths import ROOT
 from course_utils.shards import ShardLoader, write_shards
 
 COUNT = 103  # pictures, in shards of 20: the last one is smaller
@@ -135,6 +138,42 @@ def test_training_is_resumed_to_the_same_weights(shards, tmp_path):
     )
     assert set(whole.evaluate(loader())) == {"loss", "accuracy"}
     assert whole.predict(loader()).shape == (COUNT, 3)
+
+
+PROCESSES = """
+import sys, torch
+from torch import nn
+from course_utils import Trainer
+from course_utils.paths import ROOT
+from course_utils.shards import ShardLoader
+torch.manual_seed(0)
+model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+trainer = Trainer(model, torch.optim.SGD(model.parameters(), 0.1), device="cpu")
+history = trainer.fit(ShardLoader(sys.argv[1], 4, size=2, seed=0), 2, progress=False)
+number = trainer.accelerator().process_index
+torch.save({"weight": model[1].weight.data, "loss": torch.tensor(history["loss"]),
+            "step": torch.tensor(history["step"])}, f"{sys.argv[2]}/{number}.pt")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no libuv in every build")
+def test_two_processes_take_the_same_steps_and_end_alike(shards, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(PROCESSES)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        [sys.executable, *launch, str(shards), str(tmp_path)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(tmp_path / f"{k}.pt", weights_only=True) for k in range(2))
+    assert first["step"].tolist() == [COUNT // 8, 2 * (COUNT // 8)]
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, second[name], rtol=0, atol=0)
 
 
 def test_a_folder_that_holds_something_is_left_alone(folder, tmp_path):
