@@ -104,7 +104,7 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
                 language="python",
                 config=Config(KernelManager={"transport_encryption": "auto"}),
                 cwd=str(out),
-                shutdown_kernel="immediate",  # all is written by then; Python's own end takes torch seconds
+                shutdown_kernel="immediate",  # all is written by then, and unloading torch takes seconds
                 progress_bar=_bar(lesson) if progress else False,
             )
     except PapermillExecutionError as error:
