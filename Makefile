@@ -11,7 +11,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 .PHONY: run test lab lint lock bench setup
 run: setup
-	$(BIN)/course run --data-source embedded
+	$(BIN)/course run --data-source embedded --jobs 2
 
 test: setup
 	$(BIN)/python -m pytest -n 2

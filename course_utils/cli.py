@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +65,12 @@ def run(
     with_solutions: Annotated[
         bool, typer.Option("--with-solutions", help="fill in the reference solutions")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1, help="lessons side by side, which share the cores: for many lessons, not for timing"
+        ),
+    ] = 1,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="write the runs there as JSON")
     ] = None,
@@ -84,16 +91,17 @@ def run(
         runner.checked_parameters(lesson, parameters)
     print(f"{'lesson':28} {'seconds':>8} {'memory':>8}  {'headline':38} data")
     outcomes = []
-    for lesson in chosen:
-        outcome = runner.run(lesson, parameters, out, with_solutions=with_solutions)
+    for outcome in runner.run_all(chosen, parameters, out, jobs=jobs, with_solutions=with_solutions):
         outcomes.append(outcome)
         memory = f"{outcome.run['peak_memory_mb']:,} MB" if outcome.run["peak_memory_mb"] else "–"
         data = results.source_words(outcome.run["data"])
-        print(f"{lesson.name:28} {outcome.run['seconds']:8.1f} {memory:>8}  {outcome.headline:38} {data}")
+        print(
+            f"{outcome.lesson.name:28} {outcome.run['seconds']:8.1f} {memory:>8}  {outcome.headline:38} {data}"
+        )
         for problem in outcome.problems:
             print(f"  FAILED: {problem}")
     if json_file:
-        results.write([outcome.run for outcome in outcomes], json_file)
+        results.write(sorted((outcome.run for outcome in outcomes), key=itemgetter("lesson")), json_file)
     raise typer.Exit(0 if all(outcome.ok for outcome in outcomes) else 1)
 
 

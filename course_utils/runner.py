@@ -7,9 +7,12 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from multiprocessing import Pool
 from pathlib import Path
 
 from course_utils.errors import CourseError
@@ -133,6 +136,22 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
     return Outcome(lesson, run, problems, target)
 
 
+def run_all(
+    lessons: list[Lesson], parameters: dict, out: Path, *, jobs=1, with_solutions=False
+) -> Iterator[Outcome]:
+    """Execute lessons as :func:`run` does, ``jobs`` at a time, and yield each outcome as soon as it is there.
+
+    Lessons that run side by side share the cores: each kernel gets an equal part of them as threads.
+    """
+    if jobs == 1:
+        yield from (run(lesson, parameters, out, with_solutions=with_solutions) for lesson in lessons)
+        return
+    threads = str(max(1, cores() // jobs))
+    execute = partial(run, parameters=parameters, out=out, with_solutions=with_solutions, progress=False)
+    with environment(OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads), Pool(jobs) as pool:
+        yield from pool.imap_unordered(execute, lessons)
+
+
 def missed(lesson: Lesson, run: dict) -> list[str]:
     """The thresholds in the notebook's metadata that a run does not meet, as sentences."""
     real = not any(is_stand_in(source) for source in run["data"].values())
@@ -164,6 +183,11 @@ def find_output(nb, mime: str) -> list[dict]:
     return [out["data"][mime] for out in outputs if mime in out.get("data", {})]
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine() -> str:
     """This machine in a few words: processor, cores, memory, system. No names.
 
@@ -181,9 +205,8 @@ def machine() -> str:
             if line.startswith("model name")
         ]
         name = models[0] if models else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total / 2**30
-    return f"{name}, {cores} cores, {memory:.0f} GiB, {platform.system()}"
+    return f"{name}, {cores()} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def _as_run(lesson: Lesson, record: dict, seconds: float, commit: str | None) -> dict:

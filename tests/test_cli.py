@@ -60,6 +60,7 @@ def test_a_failed_lesson_is_exit_code_1(write_lesson, monkeypatch, tmp_path, cap
         (["run", "--set", "EPOCHS=3"], "no parameter 'EPOCHS'"),
         (["run", "--set", "EPOCHS"], "not of the form NAME=VALUE"),
         (["data", "verify", "imagenet"], "imagenet"),
+        (["run", "--jobs", "0"], "0 is not in the range"),
         (["run", "--frob"], "No such option"),
         (["frob"], "No such command"),
     ],

@@ -1,11 +1,14 @@
 """The runner rejects what it does not know, checks thresholds and reports each failure."""
 
 import json
+import multiprocessing
+import shutil
 
 import pytest
 
 from course_utils import results, runner
 from course_utils.errors import CourseError
+from course_utils.lessons import Lesson
 
 START = """\
 from course_utils import record, runtime
@@ -35,6 +38,27 @@ def test_parameters_follow_the_environment(write_lesson, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "full")
     outcome = runner.run(write_lesson(START, RECORD), {}, tmp_path / "out", progress=False)
     assert outcome.run["profile"] == "full" and outcome.run["seeds"] == [7]
+
+
+@pytest.mark.skipif(
+    multiprocessing.get_start_method() != "fork",
+    reason="the lessons of this test exist in its own process only",
+)
+def test_lessons_run_side_by_side_and_share_the_cores(write_lesson, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "cores", lambda: 4)
+    meet = f"""\
+import os, pathlib, time
+met, until = pathlib.Path({str(tmp_path)!r}), time.monotonic() + 60
+(met / f"{{os.getpid()}}.here").touch()
+while len(list(met.glob("*.here"))) < 2:
+    assert time.monotonic() < until, "nobody came"
+    time.sleep(0.05)"""
+    share = "run.seed = int(os.environ['OMP_NUM_THREADS'])"
+    first, second = write_lesson(START, meet, share, RECORD), Lesson("02_filters_and_kernels")
+    shutil.copy(first.path, second.path)
+    outcomes = list(runner.run_all([first, second], {}, tmp_path / "out", jobs=2))
+    assert [outcome.problems for outcome in outcomes] == [[], []]
+    assert [outcome.run["metrics"]["score"]["value"] for outcome in outcomes] == [2.5, 2.5]
 
 
 @pytest.mark.parametrize(
