@@ -15,6 +15,7 @@ from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 
+from course_utils import runtime
 from course_utils.errors import CourseError
 from course_utils.exercises.checker import CHECK_MIME
 from course_utils.lessons import Lesson
@@ -96,7 +97,8 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
         _fill_in_solutions(nb)
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{lesson.name}.ipynb"
-    problems, commit, began = [], _commit(), time.perf_counter()
+    profile = runtime.resolve("", parameters.get("PROFILE", "auto"), "auto", "auto", 0).profile
+    problems, begun, commit, began = [], [], _commit(), time.perf_counter()
     try:
         with environment(COURSE_RUNS=str(out.resolve() / "runs")):
             executed = papermill.execute_notebook(
@@ -107,6 +109,9 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
                 language="python",
                 config=Config(KernelManager={"transport_encryption": "auto"}),
                 cwd=str(out),
+                # Saving after each cell costs seconds in all; only a long run is worth looking at before its end.
+                request_save_on_cell_execute=profile == "full",
+                on_cell_execute=lambda cell, cell_index: begun.append(cell),
                 shutdown_kernel="immediate",  # all is written by then, and unloading torch takes seconds
                 progress_bar=_bar(lesson) if progress else False,
             )
@@ -117,7 +122,8 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
         executed = read_notebook(target)
     except DeadKernelError:
         problems.append(
-            "the kernel died; the usual cause is memory. Close other programs or use the fast profile."
+            f"the kernel died in the cell that begins {begun[-1]['source'].partition(chr(10))[0]!r}; the usual cause is memory. "
+            "Close other programs or use the fast profile."
         )
         executed = nb
     seconds = time.perf_counter() - began

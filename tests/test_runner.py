@@ -90,7 +90,7 @@ def test_a_failed_cell_is_named_and_the_notebook_is_kept(write_lesson, tmp_path)
 
 def test_a_dead_kernel_is_reported(write_lesson, tmp_path):
     outcome = runner.run(write_lesson("import os\nos._exit(1)"), {}, tmp_path / "out", progress=False)
-    assert "kernel died" in outcome.problems[0]
+    assert "kernel died in the cell that begins 'import os'" in outcome.problems[0]
 
 
 def test_a_missing_record_fails(write_lesson, tmp_path):

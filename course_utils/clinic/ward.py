@@ -71,10 +71,11 @@ def small_net(classes: int = 10, width: int = 16) -> nn.Sequential:
     >>> small_net()(torch.zeros(2, 1, 8, 8)).shape
     torch.Size([2, 10])
     """
-    return nn.Sequential(
+    net = nn.Sequential(
         *_block(1, width), *_block(width, 2 * width), nn.MaxPool2d(2), *_block(2 * width, 2 * width),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, classes),
     )  # fmt: skip
+    return net.to(memory_format=torch.channels_last)
 
 
 def plain_net(classes: int = 10, width: int = 16, depth: int = 6) -> nn.Sequential:
@@ -89,7 +90,8 @@ def plain_net(classes: int = 10, width: int = 16, depth: int = 6) -> nn.Sequenti
         nn.init.kaiming_normal_(layers[-2].weight, nonlinearity="relu")
         nn.init.zeros_(layers[-2].bias)
         layers += [nn.MaxPool2d(2)] if k == 1 else []
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, classes))
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, classes))
+    return net.to(memory_format=torch.channels_last)
 
 
 def _block(c_in: int, c_out: int) -> list[nn.Module]:

@@ -37,6 +37,7 @@ class Embedder(nn.Module):
         for module in self.modules():
             if isinstance(module, _NormBase):
                 module.requires_grad_(False)
+        self.to(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True):
         """Normalisations keep ImageNet's statistics in training too: a batch of few people has others."""
@@ -68,7 +69,7 @@ class Embedder(nn.Module):
 
 
 def embed(
-    net: nn.Module, images: torch.Tensor, device="cpu", flips: bool = True, batch: int = 64
+    net: nn.Module, images: torch.Tensor, device="cpu", flips: bool = True, batch: int = 16
 ) -> np.ndarray:
     """Embeddings (N, dim) float32 of length 1 for uint8 pictures (N, 1, H, W), in evaluation mode.
 

@@ -119,7 +119,7 @@ def encoded(rgb: np.ndarray, small: bool = True) -> bytes:
             # A drawing in many flat colours. The second method is slow, and of no use for a colour photograph.
             few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
         picture = few if _looks_alike(rgb, few) else picture
-    picture.save(out, format="png", optimize=small)
+    picture.save(out, format="png")
     return out.getvalue()
 
 
