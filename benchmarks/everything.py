@@ -70,7 +70,9 @@ def cells(row: dict) -> list[str]:
     if row.get("ratio") is not None:
         ratio = f"{row['ratio']:.3g} × {row['to']}"
         ratio += f" [{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]" if row.get("ratio_low") else ""
-    return [row["case"], row["contender"], str(row["n"]), f"{row['value']:.4g} {row['unit']}", ratio]
+    value = f"{row['value']:.4g} {row['unit']}"
+    value += f", {row['share_of_peak']:.0%} of the machine's peak" if "share_of_peak" in row else ""
+    return [row["case"], row["contender"], str(row["n"]), value, ratio]
 
 
 def plot(stored: dict[str, dict], file: Path) -> None:
@@ -79,6 +81,7 @@ def plot(stored: dict[str, dict], file: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     from course_utils.plots import COLOURS
 
@@ -91,13 +94,17 @@ def plot(stored: dict[str, dict], file: Path) -> None:
     figure, ax = plt.subplots(figsize=(9, 1.2 + 0.3 * len(rows)), layout="constrained")
     for y, row in enumerate(reversed(rows)):
         low, high = row.get("ratio_low") or row["ratio"], row.get("ratio_high") or row["ratio"]
-        ax.plot([low, high], [y, y], color=COLOURS[0], linewidth=2)
+        ax.plot([low, high], [y, y], "-", color=COLOURS[0], linewidth=2)
         ax.plot(row["ratio"], y, "o", color=COLOURS[0])
     ax.axvline(1, color="grey", linestyle=":")
     ax.set_yticks(
         range(len(rows)), [f"{r['case']}: {r['contender']} / {r['to']}" for r in reversed(rows)], fontsize=8
     )
     ax.set(xscale="log", xlabel="time divided by the reference's (1: equal; left: faster)")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
+    ax.margins(y=0.02)
     figure.savefig(file, dpi=110)
 
 

@@ -89,6 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
         f"{len(table)} lessons, {options.jobs} at a time: {wall / 60:.1f} min; the seconds of the lessons: "
         f"{kernels:.0f} ({parts}); largest memory of one {largest / 1000:.1f} GB"
     )
+    course = {
+        "case": f"{len(table)} lessons",
+        "contender": f"{options.jobs} at a time",
+        "n": 1,
+        "value": wall,
+    }
+    table.append(course | {"unit": "s", "ratio": None})
     save(
         options.json, title, table, seconds=wall, by_kind=total, largest_memory_mb=largest, jobs=options.jobs
     )

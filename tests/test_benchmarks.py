@@ -31,7 +31,7 @@ def fashion_mnist(benchmark):
 
 def test_both_recipes_are_timed_to_the_aim(fashion_mnist, tmp_path, capsys):
     out = tmp_path / "times.json"
-    options = "--aim 0.5 --epochs 30 --width 8 --pictures 600 --threads 1 --limit 120"
+    options = "--data-source embedded --aim 0.5 --epochs 30 --width 8 --pictures 600 --threads 1 --limit 120"
     assert fashion_mnist.main([*options.split(), "--json", str(out)]) == 0
     document = json.loads(out.read_text(encoding="utf-8"))
     for result in document["results"].values():
@@ -47,7 +47,7 @@ def test_both_recipes_are_timed_to_the_aim(fashion_mnist, tmp_path, capsys):
 
 
 def test_an_aim_out_of_reach_is_a_miss_and_not_a_number(fashion_mnist, capsys):
-    options = "--aim 1.01 --epochs 1 --width 4 --pictures 128 --threads 1 --limit 0.01"
+    options = "--data-source embedded --aim 1.01 --epochs 1 --width 4 --pictures 128 --threads 1 --limit 0.01"
     assert fashion_mnist.main(options.split()) == 1
     printed = capsys.readouterr().out
     assert "MISSED" in printed

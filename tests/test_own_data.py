@@ -18,7 +18,8 @@ from course_utils.synthetic.dashcam import CLASSES, Label, drive
 SHORT = {  # lessons whose trainings count steps; where they count epochs, a small folder makes them short by itself
     "15": "steps, seeds = {'small': 10, 'unet': 20, 'lite0': 12}, seeds[:2]",
     "16": "steps = 20",
-    "17": "views, draws = 2, 20",
+    "17": "views, draws, wide = 2, 20, 160",
+    "18": "steps, drives = 20, 12",
 }
 COUNTED = {  # a line of the cell of the first training, and what then counts the reader's pictures
     "14": ("fit(model, lambda", "len(train) + len(val) + len(test)"),
