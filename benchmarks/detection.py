@@ -3,8 +3,9 @@
     python benchmarks/detection.py [--rounds 7] [--boxes 4000] [--pictures 300] [--json FILE]
 
 Both get the same generated boxes and must give the same answer, or the benchmark stops. Suppression: as many random
-boxes as a detector gives for a picture, a threshold of 0.5; lesson 14 prints the ratio for a million. Average precision: detections near the true boxes of generated pictures, all ten thresholds of COCO;
-the COCO evaluator's time includes making its index, as every use of it does.
+boxes as a detector gives for a picture, a threshold of 0.5; lesson 14 prints the ratio for a million. Average precision:
+detections near the true boxes of generated pictures, all ten thresholds of COCO; the COCO evaluator's time includes
+making its index, as every use of it does.
 """
 
 import argparse

@@ -7,8 +7,9 @@ course's recipe is the code of the cells that lesson 09 tags ``recipe``. The beg
 transforms it alone, stacks batches of 64 in a ``DataLoader``, keeps NCHW and float32, and steps with Adam at a constant
 learning rate. Only training counts as time; the test set is judged after each epoch with the clock stopped. The course's
 schedule has a fixed length, ``--epochs``, so its time is that of the first epoch that reaches the aim. A recipe that does
-not reach it within ``--limit`` seconds of training is reported with a lower bound. One recipe runs after the other, each
-alone on the machine. The exit code is 1 where the course's recipe misses the aim.
+not reach it within ``--limit`` seconds of training is reported with a lower bound. Where the real pictures cannot be had
+it stops. One recipe runs after the other, each alone on the machine. The exit code is 1 where the course's recipe misses
+the aim.
 """
 
 import argparse

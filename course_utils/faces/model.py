@@ -74,6 +74,7 @@ def embed(
     """Embeddings (N, dim) float32 of length 1 for uint8 pictures (N, 1, H, W), in evaluation mode.
 
     With ``flips`` a picture and its mirror image are embedded and the two added: a face is nearly symmetric.
+    ``batch``: how many at once; sixteen fit a processor's fast memory, a GPU is faster with more.
 
     >>> embed(Embedder(dim=4, pretrained=False), torch.zeros(3, 1, 64, 52, dtype=torch.uint8)).shape
     (3, 4)
