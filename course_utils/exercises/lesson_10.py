@@ -100,7 +100,11 @@ EXERCISES = [
         reference=69632,
         name="weights",
         mistakes=[
-            Mistake(36864, "That is the 3×3 convolution alone. The two 1×1 convolutions have weights too."),
+            Mistake(
+                36864,
+                "That is the 3×3 convolution alone, or the three without its nine places: here both give the same. "
+                "Add up the three, the middle one with 9 · 64 · 64.",
+            ),
             Mistake(
                 53248,
                 "One of the 1×1 convolutions is missing: there is one down to 64 and one back up to 256.",
