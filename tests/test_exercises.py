@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from course_utils.errors import ExerciseError
-from course_utils.exercises import bank, check, hint, solution
+from course_utils.exercises import bank, check, hint, running, solution
 from course_utils.exercises.bank import Case, Exercise, Mistake
 from course_utils.exercises.checker import judge
 from course_utils.exercises.compare import difference, shown
@@ -203,6 +203,26 @@ def test_a_stopped_loop_leaves_no_thread_and_the_streams_as_they_were(answer):
     assert set(threading.enumerate()) <= before
     if not any(getattr(thread, "late", False) for thread in before):
         assert (sys.stdout, sys.stderr) == streams
+
+
+@pytest.mark.parametrize("pauses", range(4))
+def test_an_exception_that_comes_as_the_answer_ends_leaves_no_thread(pauses, monkeypatch):
+    """Seen on a busy machine: the thread died of it before `threading` had taken it off its list."""
+    raise_in = running._raise_in
+
+    def raise_late(thread, depth):
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end and not thread.left:
+            time.sleep(0)
+        for _ in range(pauses):
+            time.sleep(0)
+        raise_in(thread, depth=3)
+
+    monkeypatch.setattr(running, "_raise_in", raise_late)
+    before = set(threading.enumerate())
+    for _ in range(10):
+        assert not running.trial(forever_printing, EXERCISE.cases[:1], seconds=0.002).abandoned
+        assert set(threading.enumerate()) <= before
 
 
 def crashing(x, k):

@@ -147,44 +147,39 @@ def _raise_in(thread, depth: int) -> None:
 class _Runner(threading.Thread):
     """A daemon thread that can be told to stop."""
 
-    late = left = False
+    late = left = raising = False
 
     def __init__(self, work):
         super().__init__(daemon=True)
         self._work = work
 
-    def run(self):
+    def run(self, levels: int = 8) -> None:
+        """Do the work, and swallow what ``stop`` raises: a level takes one exception, and what comes in its own last
+        lines is left to the next. One that escaped them all would end the thread before ``threading`` takes it off its
+        list.
+        """
         try:
-            _quietly(self._work)
-        except SystemExit:  # raised as the call begins
-            pass
-        self.left = True  # from here on nothing more is raised in it
-        try:
-            _quietly(bool)
+            self.run(levels - 1) if levels else self._work()
         except SystemExit:
             pass
+        self.left = True
+        while self.raising:
+            time.sleep(0)
+        time.sleep(0)  # here a waiting exception is raised
 
     def stop(self, grace: float) -> None:
         """Raise SystemExit in it until it leaves its work, for at most ``grace`` seconds."""
         self.late = True
         end, depth = time.monotonic() + grace, 0
         while self.is_alive() and time.monotonic() < end:
-            if not self.left:
-                _raise_in(self, depth)
-                depth = (depth + 1) % 4
+            self.raising = True  # said before the look at `left`: the thread waits for what it may still get
+            try:
+                if not self.left:
+                    _raise_in(self, depth)
+                    depth = (depth + 1) % 4
+            finally:
+                self.raising = False
             self.join(0.005)
-
-
-def _quietly(action, levels: int = 4) -> None:
-    """Run ``action`` and swallow SystemExit, also the one that comes in the handler of the last."""
-    try:
-        if levels:
-            _quietly(action, levels - 1)
-            time.sleep(0)  # here a waiting exception is raised
-        else:
-            action()
-    except SystemExit:
-        pass
 
 
 def _seed() -> None:
