@@ -483,9 +483,10 @@ def test_in_a_notebook_the_result_is_one_output_with_its_own_type(lesson):
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a single process on Windows")
 def test_the_readers_own_interrupt_still_works():
     code = textwrap.dedent("""
-        import os
+        import os, signal
         from course_utils.exercises.bank import Case, Exercise
         from course_utils.exercises.checker import judge
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         def forever(x):
             os.write(1, b"running\\n")
             while True:
