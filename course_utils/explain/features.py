@@ -67,7 +67,8 @@ def maximal_patches(
             f"patches={patches}, size={size}. Valid: 1 to {len(images)} patches of 1 to {min(height, width)} pixels."
         )
     with torch.no_grad():
-        maps = activations(model, layer, images)[:, _channels(channels, model, layer, images)]
+        chosen = _channels(channels, model, layer, images)
+        maps = torch.cat([activations(model, layer, part)[:, chosen] for part in images.split(8)])
     values, at = maps.flatten(2).max(dim=2)  # (N, K): the best place in each image
     best, which = values.T.topk(patches, dim=1)
     at = at.T.gather(1, which)

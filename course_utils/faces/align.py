@@ -58,6 +58,12 @@ def aligned(images: torch.Tensor, landmarks, size: tuple[int, int], template=TEM
     back = torch.from_numpy(back).to(images.device, torch.float32)
     y, x = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], -1).to(images.device, torch.float32)
+    # In parts: the floats of a part are several times as large as its result in bytes.
+    parts = zip(images.split(256), back.split(256), strict=True)
+    return torch.cat([_resampled(part, movement, places) for part, movement in parts])
+
+
+def _resampled(images, back, places) -> torch.Tensor:
     source = torch.einsum("nij,hwj->nhwi", back, places)
     height, width = images.shape[-2:]
     grid = (2 * source + 1) / source.new_tensor([width, height]) - 1
