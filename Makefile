@@ -39,7 +39,7 @@ lock:
 	$(BIN)/python -m uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --extra dev --extra demo --extra shards --output-file requirements.lock pyproject.toml
 
-# An hour on two cores with nothing beside it; the frameworks to compare with come on top of the lock.
+# Twenty minutes to an hour on two cores with nothing beside it; the frameworks to compare with come on top of the lock.
 bench: setup
 	$(BIN)/python -m uv pip install --quiet --python $(VENV) --editable ".[bench]"
 	$(BIN)/python benchmarks/everything.py

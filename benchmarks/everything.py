@@ -3,7 +3,7 @@
     python benchmarks/everything.py [NAME ...]      (make bench)
 
 A benchmark that is not named keeps its last numbers. Its own exit code, 1 for a missed aim, is stored beside them. Nothing
-else should compute on the machine meanwhile; all of them together take about an hour on two cores.
+else should compute on the machine meanwhile; all of them together take twenty minutes to an hour on two cores.
 """
 
 import argparse
