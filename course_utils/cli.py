@@ -130,13 +130,16 @@ def render(lessons: Lessons = None) -> None:
 
 @app.command()
 def results(
-    add: Annotated[Path | None, typer.Option(help="take the runs of this file into results/")] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="take the runs of this file into results/; may be given again"),
+    ] = None,
 ) -> None:
     """Make results/RESULTS.md and the README's table from results/*.json."""
     from course_utils import results as stored
 
-    if add:
-        for path in stored.add(add):
+    for source in add or []:
+        for path in stored.add(source):
             print("updated", path.name)
     _write_pages(stored.pages())
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from test_runner import RECORD, START
 
-from course_utils import cli
+from course_utils import cli, results, runner
 from course_utils.data.archives import ArchiveError
 
 
@@ -117,3 +117,15 @@ def test_shards_says_what_it_left_out_and_wrote(monkeypatch, tmp_path, capsys):
     assert len(list((tmp_path / "tars").glob("*.tar"))) == 2
     assert call(monkeypatch, "shards", tmp_path / "photos", tmp_path / "tars") == 2
     assert "not empty" in capsys.readouterr().err
+
+
+def test_results_takes_every_file_it_is_given(write_lesson, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(results, "pages", dict)
+    run = runner.run(write_lesson(START, RECORD), {}, tmp_path / "out", progress=False).run
+    files = [tmp_path / f"{device}.json" for device in ("cpu", "cuda")]
+    for file in files:
+        results.write([{**run, "device": file.stem}], file)
+    assert call(monkeypatch, "results", "--add", files[0], "--add", files[1]) == 0
+    kept = results.read(tmp_path / "results" / "01_convolution.json")
+    assert [r["device"] for r in kept] == ["cpu", "cuda"]
