@@ -13,7 +13,9 @@ class BatchLoader:
 
     def __init__(self, augment, mean, std, seed: int | None):
         self.augment = augment
-        self.mean, self.std = (torch.as_tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (mean, std))
+        self.mean, self.std = (
+            torch.as_tensor(v, dtype=torch.float32).cpu().view(-1, 1, 1) for v in (mean, std)
+        )
         self.normalise = bool((self.mean != 0).any() or (self.std != 1).any())
         self.seed = runtime.current().seed if seed is None else seed
         self.epoch, self.rank, self.world = 0, 0, 1
@@ -84,6 +86,7 @@ class TensorLoader(BatchLoader):
         if batch_size < 1:
             raise TrainingError(f"batch_size is {batch_size}. Valid: a whole number from 1.")
         super().__init__(augment, mean, std, seed)
+        super().to(self.images.device)
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         if len(self) == 0:
             raise TrainingError(

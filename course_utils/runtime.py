@@ -137,7 +137,13 @@ def resolve(lesson, profile, data_source, device, seed) -> Run:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch, and ask torch for deterministic kernels where it has them."""
+    """Seed Python, NumPy and torch, and ask torch for kernels that repeat their results where it has them.
+
+    On a GPU float32 convolutions keep all their digits: TF32, which drops 13 bits, would put every comparison with
+    arithmetic by hand off by a thousandth. Training does not slow down, since the trainer computes in bf16 or fp16 there.
+    """
+    import warnings
+
     import numpy
     import torch
 
@@ -146,10 +152,13 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     # The same flags as use_deterministic_algorithms(True, warn_only=True), without the compiler that it imports.
     torch.set_deterministic_debug_mode("warn")
+    # On a GPU some gradients (of pooling, of resizing) have no other kernel, and torch would say so at each of them.
+    warnings.filterwarnings("ignore", message=r".*does not have a deterministic implementation")
     torch.utils.deterministic.fill_uninitialized_memory = (
         False  # costs time, and the course reads no such memory
     )
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 

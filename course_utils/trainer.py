@@ -7,14 +7,13 @@ Accelerate chooses the device, the precision and the processes, so the same code
 from __future__ import annotations
 
 import atexit
-from contextlib import contextmanager
 from functools import cache
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import send_to_device
+from accelerate.utils import convert_to_fp32, send_to_device
 from torch import nn
 
 from course_utils import runtime
@@ -126,17 +125,17 @@ class Trainer:
     def evaluate(self, loader) -> dict[str, float]:
         """The loss and the metrics over ``loader``, means over its images: ``{"loss": ..., "accuracy": ...}``."""
         meter = Meter(every=50)
-        with self._inference():
+        with eval_mode(self.model), torch.no_grad():
             for X, y in self._ordered(loader):
-                outputs = self.model(X)
+                outputs = self._outputs(X)
                 meter.add(len(X), {"loss": self.loss(outputs, y), **self.measure(outputs, y)})
         return meter.means()
 
     def predict(self, loader) -> torch.Tensor:
         """The outputs for ``loader``'s images, ``(N, ...)`` float on the CPU; targets in the batches are left aside."""
-        with self._inference():
+        with eval_mode(self.model), torch.no_grad():
             batches = (b[0] if isinstance(b, tuple | list) else b for b in self._ordered(loader))
-            return torch.cat([self.model(X).float().cpu() for X in batches])
+            return torch.cat([self._outputs(X).float().cpu() for X in batches])
 
     def measure(self, outputs, targets) -> dict[str, torch.Tensor]:
         """The metrics of one batch, as tensors on the device."""
@@ -178,12 +177,12 @@ class Trainer:
             loader = loader.to(self.device).ordered()
         return map(self.place, loader)
 
-    @contextmanager
-    def _inference(self):
+    def _outputs(self, images):
+        """What the model puts out, in float32 as in training, so that a loss is computed alike in both."""
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
-        with eval_mode(self.model), torch.no_grad():
-            with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-                yield
+        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+            outputs = self.model(images)
+        return convert_to_fp32(outputs)
 
 
 def accuracy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -394,3 +394,13 @@ def test_two_processes_train_as_one_with_the_double_batch(tmp_path, monkeypatch)
 
 def test_accuracy():
     assert accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1])).item() == 0.5
+
+
+def test_in_half_precision_the_loss_still_sees_float32():
+    seen, t, loader = [], trainer(), TensorLoader(*data(), 10)
+    exact = t.predict(loader)
+    t.precision = "bf16"  # any processor can compute in it, if slowly
+    t.loss = lambda outputs, targets: seen.append(outputs.dtype) or F.cross_entropy(outputs, targets)
+    t.evaluate(loader)
+    assert set(seen) == {torch.float32}
+    assert 0 < (t.predict(loader) - exact).abs().max() < 0.1
