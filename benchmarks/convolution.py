@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timing import report, rows, save, take_turns
+from timing import peak, report, rows, save, take_turns
 
 from course_utils.numpy_layers import conv2d
 
@@ -23,12 +23,6 @@ CASES = {  # batch, channels in, channels out, pixels a side, kernel
     "3×3, 64 → 64 channels, 56 pixels": (8, 64, 64, 56, 3),
     "1×1, 64 → 256 channels, 28 pixels": (16, 64, 256, 28, 1),
 }
-
-
-def peak(side: int = 2048, rounds: int = 9) -> float:
-    """GFLOP/s of a square product of matrices in float32, at its best."""
-    a, b = torch.rand(side, side), torch.rand(side, side)
-    return 2e-9 * side**3 / min(take_turns({"product": lambda: a @ b}, rounds, repeat=3)["product"])
 
 
 def main(arguments: list[str] | None = None) -> int:

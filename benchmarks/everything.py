@@ -22,6 +22,7 @@ NAMES = (
     "features",
     "shards",
     "trainer",
+    "throughput",
     "dashcam",
     "inspection",
     "lessons",

@@ -41,6 +41,24 @@ def take_turns(
     return seconds
 
 
+def peak(device="cpu", dtype=None, side: int = 2048, rounds: int = 9) -> float:
+    """GFLOP/s of a square product of matrices at its best: what ``device`` gives where nothing waits for memory."""
+    import torch
+
+    a, b = torch.rand(2, side, side, device=device).to(dtype or torch.float32)
+    seconds = take_turns({"product": lambda: finished(a @ b)}, rounds, repeat=3)["product"]
+    return 2e-9 * side**3 / min(seconds)
+
+
+def finished(result):
+    """``result``, once the device has computed it."""
+    if result.device.type != "cpu":
+        import torch
+
+        torch.accelerator.synchronize(result.device)
+    return result
+
+
 def rows(case: str, seconds: dict[str, list[float]], reference: str, unit: str = "s") -> list[dict]:
     """One row for each contender: median seconds, and its ratio to the reference with the quartiles over the rounds."""
     found = []

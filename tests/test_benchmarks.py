@@ -4,6 +4,7 @@ import importlib.util
 import json
 
 import pytest
+import torch
 
 from course_utils.paths import ROOT
 
@@ -60,6 +61,7 @@ SMALL = {
     "augmentation": "--rounds 2 --pictures 256",
     "features": "--rounds 1 --pictures 64 --size 64 --epochs 2",
     "shards": "--rounds 1 --pictures 256 --size 64 --workers 0",
+    "throughput": "--rounds 1 --steps 2 --batch-size 16 --width 4 --threads 1 --no-compile",
     "dashcam": "--frames 6 --rows 60 --aim 0.1",
     "inspection": "--pictures 100 --size 64x48 --aim 1000000",
 }
@@ -76,6 +78,17 @@ def test_a_benchmark_writes_rows_of_one_form(benchmark, name, tmp_path, capsys):
         assert row["value"] > 0
     assert all(row["ratio"] == 1 for row in document["rows"] if row["contender"] == row.get("to"))
     assert capsys.readouterr().out
+
+
+def test_the_aim_on_a_gpu_is_higher_unless_one_is_given(fashion_mnist, monkeypatch, capsys):
+    device = torch.device("cuda")
+    monkeypatch.setattr(fashion_mnist.runtime.Run, "device", property(lambda run: device))
+    seen = []
+    monkeypatch.setattr(fashion_mnist, "course", lambda *given: seen.append(given[3]) or [(1.0, 0.5)])
+    monkeypatch.setattr(fashion_mnist, "beginner", lambda *given: [(1.0, 0.5)])
+    for given in ("", "--aim 0.3 --width 8"):
+        fashion_mnist.main(["--data-source", "embedded", *given.split()])
+    assert [(o.aim, o.width, o.epochs) for o in seen] == [(0.94, 64, 30), (0.3, 8, 30)]
 
 
 def test_contenders_take_turns(benchmark):
