@@ -11,6 +11,22 @@ from course_utils import lessons
 # Tests run side by side: one thread each is faster than several that wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if os.environ.get("PRETENDED_GPU"):
+    import pretended_gpu
+
+    pretended_gpu.install()
+
+
+def pytest_collection_modifyitems(items):
+    """Skip what is marked ``gpu`` where there is no CUDA device; the report says how much that was."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch):

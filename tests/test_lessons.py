@@ -1,7 +1,7 @@
-"""Every lesson is executed twice, by nbval as it stands and by papermill with its exercises solved.
+"""Every lesson is executed twice, by nbval as it stands and by papermill with its exercises solved, on a pretended GPU.
 
-Both runs use the fast profile, embedded data and one thread, so that lessons run side by side; what they record must be
-the same number for number, apart from timings.
+Both runs use the fast profile, embedded data and one thread, so that lessons run side by side. The pretended GPU computes
+as the processor does, so what they record must be the same number for number, apart from timings.
 """
 
 import json
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 
+import pretended_gpu
 import pytest
 
 from course_utils import lessons, runner
@@ -32,10 +33,11 @@ def test_lesson(lesson, tmp_path, monkeypatch):
     assert runner.missed(lesson, unanswered) == []
     assert unanswered["peak_memory_mb"] < 3000
 
-    for name, value in settings.items():
+    for name, value in (settings | pretended_gpu.in_kernels(tmp_path / "ipython")).items():
         monkeypatch.setenv(name, value)
     solved = runner.run(lesson, {}, tmp_path / "solved", with_solutions=True, progress=False)
     assert solved.problems == []
+    assert solved.run["device"] == "cuda"
     assert without_times(solved.run["metrics"]) == without_times(unanswered["metrics"])
 
 

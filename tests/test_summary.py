@@ -299,11 +299,3 @@ def test_the_whole_input_has_no_size(function):
     with ReceptiveFields(x):
         y = function(x)
     assert field_of(y) == (None, None)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_the_models_device():
-    net = lenet().cuda()
-    report = summary(net, (1, 28, 28))
-    assert report.flops == summary(lenet(), (1, 28, 28)).flops and next(net.parameters()).is_cuda
