@@ -105,6 +105,17 @@ def source_words(data: dict[str, str]) -> str:
     return ", ".join(f"{k} ({v if is_stand_in(v) else 'real: ' + v})" for k, v in data.items()) or "none"
 
 
+def headline(runs: list[dict]) -> list[dict]:
+    """The run of each device that says most: a full one before a fast one, then the newest.
+
+    >>> runs = [{"device": "cpu", "profile": p, "date": d} for p, d in [("full", "2026-01-01"), ("fast", "2026-02-01")]]
+    >>> [run["profile"] for run in headline(runs)]
+    ['full']
+    """
+    ordered = sorted(runs, key=lambda run: (run["profile"] == "full", run["date"]))
+    return list({run["device"]: run for run in ordered}.values())
+
+
 def table(runs_of: list[tuple[Lesson, list[dict]]], link: str) -> str:
     """A Markdown table of lessons and runs: headline metric, time, memory, device, data source."""
     rows = [
@@ -150,7 +161,8 @@ def pages() -> dict[Path, str]:
             ]
             lines += ["", "Versions: " + ", ".join(f"{k} {v}" for k, v in run["versions"].items()), ""]
     readme = ROOT / "README.md"
+    short = table([(lesson, headline(runs)) for lesson, runs in runs_of], link="")
     return {
         RESULTS / "RESULTS.md": "\n".join(lines),
-        readme: fill(readme.read_text(encoding="utf-8"), "results", table(runs_of, link="")),
+        readme: fill(readme.read_text(encoding="utf-8"), "results", short),
     }
