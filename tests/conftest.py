@@ -1,6 +1,8 @@
 """Fixtures that several test files share."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,6 +17,7 @@ if os.environ.get("PRETENDED_GPU"):
     import pretended_gpu
 
     pretended_gpu.install()
+    os.environ.update(pretended_gpu.in_kernels(Path(tempfile.mkdtemp(prefix="pretended_gpu_"))))
 
 
 def pytest_collection_modifyitems(items):

@@ -1,6 +1,6 @@
 """A pretended GPU, on which a machine without one finds what most often breaks on a real one: tensors left behind.
 
-A tensor that is moved to ``"cuda"`` stays in the processor's memory and computes there, but from then on it refuses what a
+A tensor that is moved to ``"cuda"`` stays where it is in the processor's memory and computes there, but from then on it refuses what a
 device refuses: to be mixed with the processor's tensors, to be read as a NumPy array, to be drawn with the processor's
 generator. Everything else is as on the processor; half precision is switched off. So it says nothing about kernels,
 rounding, memory or speed, which is what the tests marked ``gpu`` are for.
@@ -66,7 +66,11 @@ class Pretended(Tensor):
     def __deepcopy__(self, memo):
         if id(self) not in memo:
             with torch._C.DisableTorchFunction():
-                values = self.detach().clone(memory_format=torch.preserve_format).as_subclass(Pretended)
+                # With its strides, as copy.deepcopy does: where an axis has one element, clone() would choose others.
+                values = torch.empty_strided(self.size(), self.stride(), dtype=self.dtype).copy_(
+                    self.detach()
+                )
+                values = values.as_subclass(Pretended)
                 learns, slope = self.requires_grad, self.grad
                 copied = None if slope is None else slope.detach().clone()
             own = (
@@ -114,7 +118,7 @@ def _here(tensor: Tensor) -> Tensor:
 
 
 def _moved(name: str, tensor: Tensor, *args, **kwargs) -> Tensor:
-    """What ``tensor.to(...)``, ``.cpu()`` or ``.cuda()`` gives: a copy, if the device changes."""
+    """What ``tensor.to(...)``, ``.cpu()`` or ``.cuda()`` gives. It shares the memory, so that every sum rounds as before."""
     device, dtype = {"cpu": "cpu", "cuda": "cuda"}.get(name, kwargs.get("device")), kwargs.get("dtype")
     for arg in args:
         if isinstance(arg, str | torch.device):
@@ -125,14 +129,16 @@ def _moved(name: str, tensor: Tensor, *args, **kwargs) -> Tensor:
             device, dtype = arg.device, arg.dtype
     was = isinstance(tensor, Pretended)
     becomes = was if device is None else torch.device(device).type == "cuda"
-    options = {"dtype": dtype or tensor.dtype, "copy": kwargs.get("copy", False) or was != becomes}
+    options = {"dtype": dtype or tensor.dtype, "copy": kwargs.get("copy", False)}
     if kwargs.get("memory_format"):
         options["memory_format"] = kwargs["memory_format"]
     with torch._C.DisableTorchFunctionSubclass():
         result = Tensor.to(tensor, **options)
-        if result is tensor:
-            return tensor
-        return result.as_subclass(Pretended if becomes else Tensor)
+        return (
+            tensor
+            if result is tensor and was == becomes
+            else result.as_subclass(Pretended if becomes else Tensor)
+        )
 
 
 def _tensors(values):
@@ -227,4 +233,4 @@ def in_kernels(folder: Path) -> dict[str, str]:
     startup.mkdir(parents=True)
     lines = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport pretended_gpu\npretended_gpu.install()\n"
     (startup / "gpu.py").write_text(lines, encoding="utf-8")
-    return {"IPYTHONDIR": str(folder), "COURSE_DEVICE": "auto"}
+    return {"IPYTHONDIR": str(folder)}
