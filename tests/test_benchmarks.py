@@ -88,7 +88,7 @@ def test_the_aim_on_a_gpu_is_higher_unless_one_is_given(fashion_mnist, monkeypat
     monkeypatch.setattr(fashion_mnist, "beginner", lambda *given: [(1.0, 0.5)])
     for given in ("", "--aim 0.3 --width 8"):
         fashion_mnist.main(["--data-source", "embedded", *given.split()])
-    assert [(o.aim, o.width, o.epochs) for o in seen] == [(0.94, 64, 30), (0.3, 8, 30)]
+    assert [(o.aim, o.width, o.epochs, o.erase) for o in seen] == [(0.94, 64, 40, 8), (0.3, 8, 40, 8)]
 
 
 def test_contenders_take_turns(benchmark):
