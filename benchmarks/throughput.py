@@ -5,9 +5,9 @@
 The peak is that of a large product of matrices, in the fastest precision that the device has instructions for. The
 arithmetic of a step is what torch's own counter finds in its forward and backward pass. All contenders train the same net
 on the same random pictures of 28×28, in the course's trainer, in turns: float32 in NCHW; channels_last; half precision with
-it; and, each added to that alone, a fused optimizer, another loader, compilation. On CUDA the pictures lie on the device; one contender has them brought by a ``DataLoader`` of two workers with
-pinned memory. ``torch.compile`` needs a C++ compiler on a CPU; without one, or with ``--no-compile``, it is left out. The
-first round, in which it compiles, does not count.
+it; and, each added to that alone, a fused optimizer, another loader, compilation. On CUDA the pictures lie on the device; one
+contender has them brought by a ``DataLoader`` of two workers with pinned memory. ``torch.compile`` needs a C++ compiler on a
+CPU; without one, or with ``--no-compile``, it is left out. The first round, in which it compiles, does not count.
 """
 
 import argparse
