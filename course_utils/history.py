@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+from course_utils.errors import TrainingError
+
 
 class History:
     """The rows of a training run, one dict an epoch.
@@ -37,7 +41,11 @@ class History:
     def best(self, monitor: str = "valid_loss") -> dict:
         """The row with the best ``monitor``: the smallest loss, the largest of anything else."""
         self[monitor]
-        rows = [row for row in self.rows if row.get(monitor) is not None]
+        rows = [row for row in self.rows if row.get(monitor) is not None and not math.isnan(row[monitor])]
+        if not rows:
+            raise TrainingError(
+                f"{monitor!r} was not a number in any epoch. Is a class missing from the validation data?"
+            )
         return (min if lower_is_better(monitor) else max)(rows, key=lambda row: row[monitor])
 
     def plot(self, name: str = "loss"):

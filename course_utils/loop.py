@@ -53,12 +53,18 @@ class Loop:
         elif self.world > 1:
             self.train = self.accelerator.prepare_data_loader(train)
         self.batches = len(self.train)
+        if not self.batches:
+            raise TrainingError(
+                f"the training loader has no batch for each of the {self.world} processes. Valid: one or more. "
+                "Use a smaller batch_size, drop_last=False, or more pictures."
+            )
         self.loader_rng = getattr(self.train, "generator", None)  # a DataLoader may have its own
         self.scheduler, self.schedule_steps = trainer.scheduler, None
         if self.scheduler is not None and not isinstance(self.scheduler, LRScheduler):
             self.schedule_steps = -(-self.batches // trainer.accumulate) * epochs
             self.scheduler = self.scheduler(trainer.optimizer, self.schedule_steps)
         self.plateau = isinstance(self.scheduler, ReduceLROnPlateau)
+        self.rates = "set by the plateau" if self.plateau else _rates(trainer.optimizer)
         self.ema = EMA(self.model, trainer.ema) if trainer.ema else None
         self.meter = Meter(every=READ_EVERY.get(self.device.type, 50))
         self.state, self.progress = State(), None
@@ -122,6 +128,8 @@ class Loop:
             s.seconds = time.perf_counter() - started
             self.progress.step(s.batch, self.meter.loss)
             if complete and self.every and s.step % self.every == 0 and s.batch < self.batches:
+                self.meter.flush()
+                self._check_loss(s.batch - 1)
                 save_run(self)
 
     def _measure(self, X, y, outputs, loss) -> None:
@@ -131,8 +139,12 @@ class Loop:
             with torch.no_grad():
                 values |= self.trainer.measure(outputs, y)
         self.meter.add(len(X), values)
+        self._check_loss(s.batch, X)
+
+    def _check_loss(self, batch: int, X=None) -> None:
+        """Stop at a loss that was read and is not finite; ``batch`` is the last one that was measured."""
         if self.meter.loss is not None and not math.isfinite(self.meter.loss):
-            self._stop(self.meter.loss, s.batch - self.meter.ago, X)
+            self._stop(self.meter.loss, batch - self.meter.ago, X)
 
     def _step(self) -> None:
         if self.trainer.clip is not None:
@@ -184,7 +196,9 @@ class Loop:
         if self.monitor not in row:
             raise TrainingError(f"monitor={self.monitor!r} was not measured. Valid: {', '.join(row)}.")
         value = row[self.monitor]
-        better = s.best is None or (value < s.best if lower_is_better(self.monitor) else value > s.best)
+        better = not math.isnan(value) and (
+            s.best is None or (value < s.best if lower_is_better(self.monitor) else value > s.best)
+        )
         s.stale = 0 if better else s.stale + 1
         if better:
             s.best, self.best = value, snapshot(self.model)
@@ -255,3 +269,10 @@ class Loop:
             f"in the loss. The model holds the weights of {words} again"
             + (f"; the last checkpoint is in {self.folder}." if self.folder is not None else ".")
         )
+
+
+def _rates(optimizer) -> list[list[float]]:
+    """Each group's learning rate before any schedule, and its weight decay."""
+    return [
+        [float(g.get("initial_lr", g["lr"])), float(g.get("weight_decay", 0))] for g in optimizer.param_groups
+    ]

@@ -154,7 +154,8 @@ def calibration_bins(probabilities, targets, bins: int = 15) -> CalibrationBins:
     """Mean confidence and accuracy in each bin of confidence.
 
     ``probabilities``: ``(N, K)``, where the confidence is the largest one and accuracy is that of the argmax; or
-    ``(N,)`` for the positive class of two, where accuracy is the share of positives. ``targets``: ``(N,)``.
+    ``(N,)`` for the positive class of two, where accuracy is the share of positives. ``targets``: ``(N,)``; beside
+    ``(N,)`` they may be probabilities themselves, where an expert gave them.
     Raises :class:`CourseError` for values outside [0, 1]: logits need a softmax first.
 
     >>> calibration_bins([0.1, 0.9, 0.8], [0, 1, 0], bins=2).accuracy.tolist()
@@ -190,16 +191,19 @@ def expected_calibration_error(probabilities, targets, bins: int = 15) -> float:
 def brier_score(probabilities, targets) -> float:
     """The mean squared distance between probabilities and what happened (Brier, 1950); 0 is perfect.
 
-    ``(N,)`` for the positive class: from 0 to 1. ``(N, K)``: summed over the classes, from 0 to 2.
+    ``(N,)`` for the positive class: from 0 to 1, and ``targets`` may be probabilities. ``(N, K)``: summed over the
+    classes, from 0 to 2.
 
     >>> brier_score([0.5, 1.0], [1, 1])
     0.125
+    >>> brier_score([0.5], [0.5])
+    0.0
     """
-    probabilities, targets = _probabilities(probabilities), _array(targets).astype(int)
+    probabilities, targets = _probabilities(probabilities), _array(targets)
     _same_length(probabilities, targets)
     if probabilities.ndim == 1:
         return float(((probabilities - targets) ** 2).mean())
-    hit = np.eye(probabilities.shape[1])[targets]
+    hit = np.eye(probabilities.shape[1])[targets.astype(int)]
     return float(((probabilities - hit) ** 2).sum(axis=1).mean())
 
 

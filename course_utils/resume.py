@@ -9,13 +9,14 @@ from accelerate.utils import gather_object
 from course_utils import checkpoints
 from course_utils.errors import TrainingError
 from course_utils.loaders import TensorLoader
+from course_utils.meter import finite
 
 
 def save_run(loop) -> None:
     """Write everything that the rest of the run depends on; with several processes, the first one writes."""
     rng = gather_object([checkpoints.rng_state()])
     measured = loop.totals()
-    if not loop.is_main:
+    if not loop.is_main or not finite(loop.model):  # the last good checkpoint stays; the next loss tells
         return
     weights = {"model": loop.model.state_dict()}
     if loop.ema is not None:
@@ -92,6 +93,7 @@ def _setup(loop) -> dict:
         "optimizer": type(loop.trainer.optimizer).__name__,
         "scheduler": type(loop.scheduler).__name__ if loop.scheduler else "none",
         "schedule's steps": loop.schedule_steps or "none",
+        "learning rate and weight decay": loop.rates,
         "ema": loop.trainer.ema or "none",
         "accumulate": loop.trainer.accumulate,
         "batches per epoch": loop.batches,

@@ -59,18 +59,7 @@ class Run:
     @property
     def device(self):
         """The ``torch.device`` to compute on; ``auto`` prefers CUDA, then Apple's MPS, then the CPU."""
-        import torch
-
-        available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        name = self.device_name
-        if name == "auto":
-            name = next(d for d in ("cuda", "mps", "cpu") if available[d])
-        if not available[name]:
-            usable = ", ".join(d for d, ok in available.items() if ok)
-            raise CourseError(
-                f"device {name!r} is not available here. Usable: {usable}. Set DEVICE to one of them, or to auto."
-            )
-        return torch.device(name)
+        return usable(_kinds()[0] if self.device_name == "auto" else self.device_name)
 
     @property
     def folder(self) -> Path:
@@ -87,6 +76,34 @@ class Run:
 
 
 _current = Run()
+
+
+def _kinds() -> list[str]:
+    """The kinds of device that are here, the fastest first."""
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    return ["cuda"] * cuda + ["mps"] * mps + ["cpu"]
+
+
+def usable(device):
+    """``device``, a name or a ``torch.device``, as a ``torch.device``.
+
+    Raises :class:`CourseError` that lists what is here if it is not.
+
+    >>> usable("cpu")
+    device(type='cpu')
+    """
+    import torch
+
+    wanted, kinds = torch.device(device), _kinds()
+    missing = wanted.type in ("cuda", "mps") and wanted.type not in kinds
+    if missing or (wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count()):
+        raise CourseError(
+            f"device {str(device)!r} is not available here. Usable: {', '.join(kinds)}. "
+            "Set DEVICE to one of them, or to auto."
+        )
+    return wanted
 
 
 def current() -> Run:

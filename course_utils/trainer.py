@@ -79,12 +79,16 @@ class Trainer:
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
         self.metrics, self.batch_hook, self.channels_last = metrics, batch_hook, channels_last
         self.accumulate, self.clip, self.ema = accumulate, clip, ema
-        self._wanted = runtime.current().device if str(device) == "auto" else torch.device(device)
+        self._wanted = runtime.current().device if str(device) == "auto" else runtime.usable(device)
         self.precision = _precision(precision, self._wanted)
+        if self._wanted.type == "cuda" and self._wanted.index:  # Accelerate takes the current one
+            torch.cuda.set_device(self._wanted)
         self.device = self.accelerator().device
         model.to(self.device)
         if channels_last:
             model.to(memory_format=torch.channels_last)
+        if isinstance(loss, nn.Module):  # it may hold class weights
+            loss.to(self.device)
 
     def fit(
         self,
@@ -129,6 +133,10 @@ class Trainer:
             for X, y in self._ordered(loader):
                 outputs = self._outputs(X)
                 meter.add(len(X), {"loss": self.loss(outputs, y), **self.measure(outputs, y)})
+        if not meter.count + len(meter.pending):
+            raise TrainingError(
+                "the loader has no batch to evaluate. Use a smaller batch_size, drop_last=False, or more pictures."
+            )
         return meter.means()
 
     def predict(self, loader) -> torch.Tensor:

@@ -236,12 +236,24 @@ def test_the_box_stays_on_the_object(seed):
         A.Affine(scale=(0.8, 1.2), translate_percent=(-0.1, 0.1), p=1),
         A.Resize(90, 120),
     ]
-    image, truth = Augmented(marked(seed), together(moves, seed=seed))[0]
+    torch.manual_seed(seed)
+    image, truth = Augmented(marked(seed), together(moves))[0]
     rows, columns = np.nonzero(image[0].numpy() > 0.5)
     seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
     assert truth.shape == (1, 5) and truth[0, 4] == 1
     assert np.abs(truth[0, :4].numpy() - seen).max() <= 1.5
     assert image.shape == (3, 90, 120) and image.max() <= 1
+
+
+def test_what_is_drawn_follows_torchs_generator_which_a_checkpoint_holds():
+    import albumentations as A
+
+    data = Augmented(marked(), together([A.Affine(translate_percent=(-0.2, 0.2), p=1)]))
+    torch.manual_seed(3)
+    first, state = data[0][1], torch.get_rng_state()
+    second = data[0][1]
+    torch.set_rng_state(state)
+    assert torch.equal(data[0][1], second) and not torch.equal(first, second)
 
 
 def test_a_box_that_leaves_the_picture_is_dropped_and_its_row_is_padding():

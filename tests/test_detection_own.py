@@ -151,7 +151,7 @@ def test_what_is_wrong_in_a_yolo_file(root):
     assert said(own, "no area") == ("a.txt", 4)
     assert said(own, "unknown class 'number 7'") == ("a.txt", 5)
     assert said(own, "not 'class x y width height'") == ("a.txt", 6)
-    assert said(own, "'c.jpg' is missing") == ("c.txt", 1)
+    assert said(own, "'c' is missing") == ("c.txt", 1)
 
 
 def test_a_damaged_picture_is_named(root):
@@ -160,12 +160,86 @@ def test_a_damaged_picture_is_named(root):
     assert said(read_boxes(root), "content is not a picture") == ("b.txt", 1)
 
 
-def test_two_pictures_of_one_name_are_told(root):
-    write_yolo(root)
+def test_a_name_that_two_pictures_have_is_told(root):
+    write_coco(root)
     (root / "other").mkdir()
     (root / "other" / "a.png").write_bytes((root / "images" / "a.png").read_bytes())
     own = read_boxes(root)
-    assert said(own, "second picture of this name") == ("a.png", 1) and len(own) == 2
+    assert said(own, "2 pictures have this name") == ("instances.json", 4) and len(own) == 1
+
+
+def coloured(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((80, 100, 3), value, np.uint8)).save(path)
+
+
+@pytest.mark.parametrize("kind", ["one file", "a file for each split", "yolo", "yolo, kinds first", "voc"])
+def test_each_box_lands_on_its_own_picture_where_two_folders_share_names(tmp_path, kind):
+    """The picture's grey value is the box's left edge."""
+    edges = {"train": 30, "val": 60}
+    for split, left in edges.items():
+        if kind == "yolo":
+            coloured(tmp_path / split / "images" / "a.png", left)
+            text = tmp_path / split / "labels" / "a.txt"
+        elif kind == "yolo, kinds first":
+            coloured(tmp_path / "images" / split / "a.png", left)
+            text = tmp_path / "labels" / split / "a.txt"
+        else:
+            coloured(tmp_path / split / "a.png", left)
+            text = tmp_path / split / "a.xml"
+        if kind.startswith("yolo"):
+            text.parent.mkdir(parents=True, exist_ok=True)
+            text.write_text(f"0 {(left + 5) / 100} 0.5 0.1 0.1\n")
+            (tmp_path / "classes.txt").write_text("cat\n")
+        if kind == "voc":
+            text.write_text(
+                "<annotation><filename>a.png</filename><object><name>cat</name><bndbox>"
+                f"<xmin>{left}</xmin><ymin>5</ymin><xmax>{left + 9}</xmax><ymax>9</ymax></bndbox></object></annotation>"
+            )
+    category = [{"id": 1, "name": "cat"}]
+    rows = [
+        {"id": i, "image_id": i, "category_id": 1, "bbox": [x, 5, 9, 9]} for i, x in enumerate(edges.values())
+    ]
+    if kind == "one file":
+        images = [{"id": i, "file_name": f"{split}/a.png"} for i, split in enumerate(edges)]
+        text = json.dumps({"images": images, "annotations": rows, "categories": category})
+        (tmp_path / "all.json").write_text(text)
+    if kind == "a file for each split":
+        for i, split in enumerate(edges):
+            images = [{"id": i, "file_name": "a.png"}]
+            text = json.dumps({"images": images, "annotations": [rows[i]], "categories": category})
+            (tmp_path / split / "boxes.json").write_text(text)
+    own = read_boxes(tmp_path)
+    assert own.problems == [] and len(own) == 2
+    for path, boxes in zip(own.paths, own.boxes, strict=True):
+        assert np.asarray(Image.open(path))[0, 0, 0] == round(boxes[0, 0].item())
+
+
+def test_a_path_may_begin_with_the_name_of_the_folder(root):
+    text = write_coco(root)
+    (root / "instances.json").write_text("\n".join(text).replace('"a.png"', f'"{root.name}/images/a.png"'))
+    assert read_boxes(root).problems == []
+
+
+def test_a_box_along_the_edge_is_left_out(root):
+    write_coco(root, [{"id": 9, "image_id": 0, "category_id": 1, "bbox": [100, 5, 1, 9]}])
+    own = read_boxes(root)
+    assert said(own, "lies outside 100×80")[0] == "instances.json" and len(own.boxes[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ("{1: dog, 0: cat}", ("cat", "dog")),
+        ("{0: cat, 2: dog}", ("cat", "number 1", "dog")),
+        ("[cat, dog]", ("cat", "dog")),
+    ],
+)
+def test_names_of_classes_go_by_their_numbers(root, names, wanted):
+    (root / "data.yaml").write_text(f"names: {names}")
+    (root / "images" / "a.txt").write_text(f"{len(wanted) - 1} .5 .5 .2 .2")
+    own = read_boxes(root)
+    assert own.classes == wanted and wanted[own.labels[0][0]] == "dog"
 
 
 def test_what_cannot_be_used_at_all_says_what_is_expected(root, tmp_path):
@@ -192,6 +266,8 @@ def test_what_cannot_be_used_at_all_says_what_is_expected(root, tmp_path):
         ("data.yaml", b"names: [a", "not YAML"),
         ("data.yaml", b"- a", "no names"),
         ("data.yaml", b"names: 7", "no names"),
+        ("data.yaml", b"names: {cat: 0}", "names has the keys .'cat'.*whole numbers"),
+        ("data.yaml", b"names: {-1: cat}", "names has the number -1"),
         ("classes.txt", b"\xe9", "not UTF-8"),
     ],
 )  # fmt: skip

@@ -135,6 +135,39 @@ def test_deidentified_files_name_nobody_and_keep_their_pixels(file, tmp_path):
     assert str(header.PatientName) != str(clean.PatientName), "the original is not changed"
 
 
+@pytest.mark.parametrize("path", [CT, NAMED, get_testdata_file("MR_small.dcm")])
+def test_no_identifier_name_or_date_is_left(path):
+    header = pydicom.dcmread(path)
+    header.AcquisitionDateTime, header.PatientBirthName, header.ConsultingPhysicianName = (
+        "20040119072730",
+        "Roe^Jane",
+        "Smith^A",
+    )
+    inner = pydicom.Dataset()
+    inner.ReferencedSOPClassUID, inner.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+    inner.ScheduledProcedureStepStartDate = "20040118"
+    header.SourceImageSequence = [inner]
+    header.RequestingService, header.PregnancyStatus = "ward 4", 2
+    header.IconImageSequence = [pydicom.Dataset()]
+    header.add_new(0x60003000, "OW", b"\1\0")
+    clean, changed = deidentify(header, KEY)
+    own = {
+        str(e.value)
+        for e in header.iterall()
+        if e.VR == "UI" and not str(e.value).startswith("1.2.840.10008.")
+    }
+    dates = {str(e.value) for e in header.iterall() if e.VR in ("DA", "DT") and e.value}
+    text = str(clean)
+    for word in {*own, *dates, "Roe^Jane", "Smith^A", "ward 4"}:
+        assert word not in text
+    assert "IconImageSequence" not in clean and 0x60003000 not in clean and not clean.PregnancyStatus
+    assert clean.SourceImageSequence[0].ReferencedSOPInstanceUID == clean.SOPInstanceUID, (
+        "links within a study hold"
+    )
+    assert clean.SOPClassUID == header.SOPClassUID == clean.SourceImageSequence[0].ReferencedSOPClassUID
+    assert {"AcquisitionDateTime", "ReferencedSOPInstanceUID"} <= set(changed)
+
+
 def test_pseudonyms_hold_together_and_depend_on_the_key():
     header = pydicom.dcmread(CT)
     first, second = (deidentify(header, KEY)[0] for _ in range(2))

@@ -16,7 +16,7 @@ from PIL import Image
 from test_browser import BROWSER
 from torch import nn
 
-from course_utils.data import card
+from course_utils.data import card, read_image
 from course_utils.errors import CourseError
 from course_utils.product import export, service
 from course_utils.product.__main__ import main
@@ -233,6 +233,12 @@ def test_a_turned_photograph_stands_upright():
     assert read_upload(file_of(Image.new("L", (60, 20)), "JPEG", exif=exif), 1).shape == (60, 20, 1)
 
 
+def test_transparency_is_what_it_was_in_training(tmp_path):
+    clear = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    assert np.array_equal(read_upload(file_of(clear), 3), read_image(tmp_path / "clear.png"))
+
+
 # The HTTP service
 
 
@@ -391,7 +397,7 @@ def test_more_than_its_places_hear_503_at_once(classifier):
         assert first[0][0] == 200 and ask(server, body=GREY)[0] == 200
 
 
-def test_a_model_that_fails_does_not_tell_why(classifier):
+def test_a_model_that_fails_tells_the_log_why_and_not_the_client(classifier, capfd):
     class Broken:
         about = classifier.about
 
@@ -401,6 +407,7 @@ def test_a_model_that_fails_does_not_tell_why(classifier):
     with service.running(Broken()) as server:
         status, reply = ask(server, body=GREY)
         assert status == 500 and "secret" not in reply["error"]
+    assert "secret of the house" in capfd.readouterr().err
 
 
 def test_many_at_the_same_time_get_the_right_answers(classifier):

@@ -216,6 +216,26 @@ def test_checkpoint_of_another_optimizer_or_loader(written):
         make().fit(TensorLoader(*data(), batch_size=25, seed=0), 2, checkpoint=written, progress=False)
 
 
+def test_another_learning_rate_is_refused_and_a_schedule_is_not(written, tmp_path_factory):
+    model, loader = Net(8), TensorLoader(*data(), batch_size=50, seed=0)
+    slower = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.001, weight_decay=0.1), device="cpu")
+    with pytest.raises(
+        TrainingError, match=r"learning rate and weight decay was .*0\.01, 0\.0.*now .*0\.001, 0\.1"
+    ):
+        slower.fit(loader, 2, checkpoint=written, progress=False)
+    for schedule in (
+        cosine,
+        lambda: lambda optimizer, steps: torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0),
+    ):
+        folder = tmp_path_factory.mktemp("run")
+        for _ in range(2):
+            model = Net(8)
+            again = Trainer(
+                model, torch.optim.SGD(model.parameters(), lr=0.1), scheduler=schedule(), device="cpu"
+            )
+            again.fit(loader, 3, checkpoint=folder, progress=False)
+
+
 @pytest.mark.parametrize("file", ["weights.safetensors", "state.pt", "files.json"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "delete"])
 def test_damaged_checkpoint_is_named_with_its_cure(written, file, damage):

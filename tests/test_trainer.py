@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from course_utils.augment import Mixup
-from course_utils.errors import TrainingError
+from course_utils.errors import CourseError, TrainingError
 from course_utils.history import History
 from course_utils.loaders import TensorLoader
 from course_utils.optim import EMA, cosine, layer_groups
@@ -179,6 +179,38 @@ def test_non_finite_loss_stops_with_the_last_good_weights(every, monkeypatch):
     assert "_is_accelerate_prepared" not in t.model.__dict__
 
 
+@pytest.mark.parametrize("every", [1, 50])
+def test_weights_that_are_not_finite_never_replace_a_good_checkpoint(every, tmp_path, monkeypatch):
+    monkeypatch.setattr("course_utils.loop.READ_EVERY", {"cpu": every})
+    images, targets = data()
+    images[13] = float("nan")
+    broken, good = TensorLoader(images, targets, 1), TensorLoader(*data(), batch_size=1)
+    with pytest.raises(TrainingError, match=r"loss is nan at step 14"):
+        trainer().fit(broken, 1, checkpoint=tmp_path, checkpoint_every=5, progress=False)
+    history = trainer().fit(good, 1, checkpoint=tmp_path, progress=False)
+    assert history["step"] == [40] and history["loss"][0] < 1
+
+
+def test_a_metric_that_is_no_number_is_never_the_best():
+    values = iter([float("nan"), 0.5, 0.7, 0.6, 0.9])
+    t = trainer(metrics={"auroc": lambda outputs, targets: torch.tensor(0.0)})
+    t.evaluate = lambda loader: {"loss": 1.0, "auroc": next(values)}
+    history = t.fit(
+        TensorLoader(*data()), 5, valid=[1], monitor="valid_auroc", early_stopping=2, progress=False
+    )
+    assert len(history) == 5 and history.best("valid_auroc")["epoch"] == 5
+    with pytest.raises(TrainingError, match=r"'valid_auroc' was not a number in any epoch"):
+        History([{"epoch": 1, "valid_auroc": float("nan")}]).best("valid_auroc")
+
+
+def test_a_loader_without_a_batch_is_named():
+    few = DataLoader(TensorDataset(*data(6)), batch_size=8, drop_last=True)
+    with pytest.raises(TrainingError, match=r"training loader has no batch.*drop_last=False"):
+        trainer().fit(few, 1, progress=False)
+    with pytest.raises(TrainingError, match=r"no batch to evaluate"):
+        trainer().evaluate(few)
+
+
 def test_non_finite_images_are_named():
     images, targets = data()
     images[17] = float("inf")
@@ -279,6 +311,10 @@ def test_wrong_arguments():
         trainer(precision="fp8")
     with pytest.raises(TrainingError, match="no instructions of its own"):
         trainer(precision="fp16")
+    if not torch.cuda.is_available():
+        model = net()
+        with pytest.raises(CourseError, match=r"device 'cuda:1' is not available here. Usable: .*cpu"):
+            Trainer(model, sgd(model), device="cuda:1")
 
 
 def test_full_precision_on_a_cpu():

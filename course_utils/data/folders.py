@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from course_utils import data
 from course_utils.data.builders import DataSet
 from course_utils.errors import DataError
+from course_utils.upright import upright_rgb
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
@@ -126,7 +127,7 @@ def read_image(path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            return np.array(_rgb(ImageOps.exif_transpose(image)))
+            return np.array(upright_rgb(image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"the picture {path} cannot be read: {_reason(error)}. Replace it, or remove it."
@@ -136,17 +137,6 @@ def read_image(path) -> np.ndarray:
 def read_square(path, size: int) -> np.ndarray:
     """One picture as a (size, size, 3) uint8 array: :func:`read_image`, resized to a square, bilinear, antialiased."""
     return np.array(Image.fromarray(read_image(path)).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)  # 16-bit and float pictures: PIL would clip them at 255
-        top = 65535.0 if image.mode.startswith("I") and values.max() > 255 else max(values.max(), 255.0)
-        return Image.fromarray((values.clip(0) * (255 / top)).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
 
 
 def _problem(path: Path) -> str | None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for news at import
 
 
-def together(transforms, seed: int = 0):
+def together(transforms):
     """An albumentations pipeline that moves boxes with their picture; a box with less than a third left in it goes.
 
     ``transforms``: a list of albumentations' transforms. The result is called with ``image`` (H, W, 3) uint8, ``bboxes`` (n, 4)
@@ -25,14 +25,15 @@ def together(transforms, seed: int = 0):
     import albumentations as A
 
     boxes = A.BboxParams(format="pascal_voc", label_fields=["labels"], min_visibility=1 / 3, clip=True)
-    return A.Compose(transforms, bbox_params=boxes, seed=seed)
+    return A.Compose(transforms, bbox_params=boxes)
 
 
 class Augmented(torch.utils.data.Dataset):
     """A detection set as (picture, boxes) for a ``DataLoader``: ``self[i]`` is ``(image, truth)``.
 
     ``image``: (3, H, W) float in [0, 1]; ``truth``: (M, 5) float as x1, y1, x2, y2, label, filled up to the M of the picture
-    with most boxes by rows of -1, so that batches stack. ``transform`` comes from :func:`together`, or is ``None``.
+    with most boxes by rows of -1, so that batches stack. ``transform`` comes from :func:`together`, or is ``None``; torch's
+    generator seeds it for each picture, so that a resumed run draws what it would have drawn.
 
     >>> from course_utils.data.detection import DetectionSet
     >>> data = DetectionSet(torch.zeros(1, 3, 8, 8).byte(), [torch.tensor([[0.0, 0, 4, 6]])], [torch.tensor([1])], ("a", "b"))
@@ -50,6 +51,7 @@ class Augmented(torch.utils.data.Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         image, boxes, labels = self.data[index]
         if self.transform is not None:
+            self.transform.set_random_seed(int(torch.randint(2**31, ())))
             picture = image.permute(1, 2, 0).numpy()
             moved = self.transform(image=picture, bboxes=boxes.numpy(), labels=labels.numpy())
             image = torch.from_numpy(np.ascontiguousarray(moved["image"])).permute(2, 0, 1)

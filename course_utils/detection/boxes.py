@@ -88,7 +88,7 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float, labels=None
     if labels is not None and len(boxes):  # each class in a place of its own
         boxes = boxes + (labels * (boxes.max() - boxes.min() + 1)).to(boxes.dtype)[:, None]
     rows = scores.argsort(descending=True, stable=True)
-    close = (pairwise_iou(boxes[rows], boxes[rows]).double() > threshold).cpu().numpy()
+    close = (pairwise_iou(boxes[rows], boxes[rows]).cpu().double() > threshold).numpy()
     gone, kept = np.zeros(len(rows), bool), []
     for i in range(len(rows)):
         if not gone[i]:

@@ -102,12 +102,11 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
     return found._replace(classes=tuple(classes or sorted({row.label for row in found.boxes})))
 
 
-def yolo(files: Sequence[Path], root: Path, pictures: dict[str, Path]) -> Found:
+def yolo(files: Sequence[Path], root: Path) -> Found:
     """YOLO's format: one text file a picture, a line ``class x y width height`` a box, in fractions, (x, y) the centre."""
     found = Found([], [], _yolo_classes(root), [])
-    by_stem = {path.stem: name for name, path in pictures.items()}
     for file in files:
-        picture = by_stem.get(file.stem, f"{file.stem}.jpg")
+        picture = file.stem  # the ending is that of the picture which is there
         found.pictures.append(PictureRow(file, 1, picture))
         for line, text in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             if not text.strip():
@@ -142,10 +141,23 @@ def _yolo_classes(root: Path) -> tuple[str, ...]:
             raise DataError(
                 f"{file}: no names. Write names: [first, second, …], in the order of the numbers."
             )
-        return tuple(map(str, names.values() if isinstance(names, dict) else names))
+        return _by_number(names, file) if isinstance(names, dict) else tuple(map(str, names))
     raise DataError(
         f"{root}: YOLO's class numbers need names. Put classes.txt there, one name a line, or data.yaml."
     )
+
+
+def _by_number(names: dict, file: Path) -> tuple[str, ...]:
+    """Names in the order of their numbers; a number that is left out gets a name that says so."""
+    try:
+        numbered = {int(number): str(name) for number, name in names.items()}
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{file}: names has the keys {list(names)[:5]}. Valid: whole numbers from 0, each with its name."
+        ) from None
+    if min(numbered, default=0) < 0:
+        raise DataError(f"{file}: names has the number {min(numbered)}. Valid: whole numbers from 0.")
+    return tuple(numbered.get(i, f"number {i}") for i in range(max(numbered, default=-1) + 1))
 
 
 def _json_parts(file: Path) -> dict[str, list[tuple[int, dict]]]:

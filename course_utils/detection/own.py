@@ -12,9 +12,10 @@ from PIL import Image
 
 from course_utils import data
 from course_utils.data.detection import DetectionSet
-from course_utils.data.folders import EXTENSIONS, read_image
+from course_utils.data.folders import read_image
 from course_utils.detection.formats import Found, coco, voc, yolo
 from course_utils.errors import DataError
+from course_utils.inspection.folder import Folder, scan
 
 LAYOUT = (
     "Expected below it: pictures, and beside them a COCO file (*.json with images, annotations, categories), "
@@ -74,7 +75,8 @@ def read_boxes(
 ) -> OwnBoxes:
     """Find pictures and boxes below ``path`` in one of three formats, and check every box.
 
-    ``pictures`` is the folder of the pictures where they are elsewhere.
+    ``pictures`` is the folder of the pictures where they are elsewhere. A picture is sought beside its entry, from the
+    folder's root, and by the end of its path; where several fit, the nearest counts, or none.
 
     A box that leaves its picture is cut at the edge; one without area, of an unknown class or of a picture that is missing or
     damaged is left out. Each such case is a :class:`Problem` with file and line. ``classes`` fixes the names of a Pascal VOC
@@ -83,38 +85,37 @@ def read_boxes(
     root = Path(path).expanduser()
     if not root.is_dir():
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
-    files = [f for f in sorted(Path(pictures or root).rglob("*")) if f.suffix.lower() in EXTENSIONS]
-    by_name = {f.name: f for f in reversed(files)}  # of two with one name the first counts
-    found = _formats(root, by_name, classes)
+    folder = scan(pictures or root)
+    found = _formats(root, len(folder.pictures), classes)
     problems = [Problem(*p) for p in found.problems]
-    problems += [
-        Problem(f, 1, f"a second picture of this name, in {f.parent.name}; left out")
-        for f in files
-        if by_name[f.name] != f
-    ]
-    boxes, labels, sizes, listed = {}, {}, {}, {row.name for row in found.pictures}
+    boxes, labels, sizes, meant = {}, {}, {}, {}
     for row in found.pictures:
-        if size := _size(row, by_name, sizes, problems):
-            boxes[row.name], labels[row.name] = [], []
-            sizes[row.name] = size
+        meant[row.file, row.name] = picture = _picture(row, folder, problems)
+        if picture in sizes:
+            told = f"the picture {row.name!r} is listed twice; its boxes are joined"
+            problems.append(Problem(row.file, row.line, told))
+        elif picture and (size := _size(row, picture, problems)):
+            boxes[picture], labels[picture], sizes[picture] = [], [], size
     for row in found.boxes:
-        if row.picture not in boxes:
-            if row.picture not in listed:
-                problems.append(
-                    Problem(row.file, row.line, f"its picture {row.picture!r} is not in the list; left out")
-                )
+        if (row.file, row.picture) not in meant:
+            problems.append(
+                Problem(row.file, row.line, f"its picture {row.picture!r} is not in the list; left out")
+            )
+            continue
+        picture = meant[row.file, row.picture]
+        if picture not in boxes:
             continue
         label = _label(row, found.classes, problems)
-        box = _checked(row, sizes[row.picture], problems)
+        box = _checked(row, sizes[picture], problems)
         if label is not None and box is not None:
-            boxes[row.picture].append(box)
-            labels[row.picture].append(label)
+            boxes[picture].append(box)
+            labels[picture].append(label)
     if not any(boxes.values()):
         told = "; ".join(map(str, problems[:3])) or "no box"
         raise DataError(f"{root} has no usable box: {told}. {LAYOUT}")
     return OwnBoxes(
-        [by_name[Path(name).name] for name in boxes],
-        [sizes[name] for name in boxes],
+        list(boxes),
+        list(sizes.values()),
         [torch.tensor(own, dtype=torch.float32).reshape(-1, 4) for own in boxes.values()],
         [torch.tensor(own, dtype=torch.int64) for own in labels.values()],
         found.classes,
@@ -123,7 +124,7 @@ def read_boxes(
     )
 
 
-def _formats(root: Path, pictures, classes) -> Found:
+def _formats(root: Path, pictures: int, classes) -> Found:
     """What the files of the one format that is there say."""
     below = {kind: sorted(root.rglob(f"*.{kind}")) for kind in ("json", "xml", "txt")}
     notes = {"classes.txt", "readme.txt", "license.txt", "train.txt", "val.txt", "test.txt", "trainval.txt"}
@@ -133,25 +134,29 @@ def _formats(root: Path, pictures, classes) -> Found:
     if below["xml"]:
         return voc(below["xml"], classes)
     if below["txt"]:
-        return yolo(below["txt"], root, pictures)
-    raise DataError(f"{root} holds {len(pictures)} pictures and no boxes. {LAYOUT}")
+        return yolo(below["txt"], root)
+    raise DataError(f"{root} holds {pictures} pictures and no boxes. {LAYOUT}")
 
 
-def _size(row, pictures, sizes, problems) -> tuple[int, int] | None:
+def _picture(row, folder: Folder, problems) -> Path | None:
+    """The picture that an entry means: found as :func:`~course_utils.inspection.inspect_folder` finds it."""
+    at, below = row.file.absolute().parent, folder.root.absolute()
+    parts = at.relative_to(below).parts if at.is_relative_to(below) else ()
+    beside = "/".join("images" if part.lower() == "labels" else part for part in parts)  # YOLO's two folders
+    found, why = folder.find(row.name, beside)
+    if found is None:  # a path may begin with the folder's own name
+        found, _ = folder.find(row.name.removeprefix(f"{folder.root.name}/"), beside)
+    if found is None:
+        told = f"the picture {row.name!r} is missing ({why}); left out with its boxes"
+        problems.append(Problem(row.file, row.line, told))
+        return None
+    return folder.root / found
+
+
+def _size(row, picture: Path, problems) -> tuple[int, int] | None:
     """Width and height of a picture as it is read; ``None``, with a problem noted, if it cannot be."""
-    file = pictures.get(Path(row.name).name)
-    if row.name in sizes:
-        problems.append(
-            Problem(row.file, row.line, f"the picture {row.name!r} is listed twice; its boxes are joined")
-        )
-        return None
-    if file is None:
-        problems.append(
-            Problem(row.file, row.line, f"the picture {row.name!r} is missing; left out with its boxes")
-        )
-        return None
     try:
-        return read_image(file).shape[1::-1]
+        return read_image(picture).shape[1::-1]
     except DataError as error:
         problems.append(Problem(row.file, row.line, f"{error} Left out with its boxes."))
         return None
@@ -174,12 +179,12 @@ def _checked(row, size, problems) -> list[float] | None:
         problems.append(Problem(row.file, row.line, f"the box {_short(box)} has no area; left out"))
         return None
     inside = box.clip(0, [wide, high, wide, high])
+    if inside[2] <= inside[0] or inside[3] <= inside[1]:
+        problems.append(
+            Problem(row.file, row.line, f"the box {_short(box)} lies outside {wide}×{high}; left out")
+        )
+        return None
     if np.abs(inside - box).max() > 1:
-        if inside[2] <= inside[0] or inside[3] <= inside[1]:
-            problems.append(
-                Problem(row.file, row.line, f"the box {_short(box)} lies outside {wide}×{high}; left out")
-            )
-            return None
         problems.append(
             Problem(row.file, row.line, f"the box {_short(box)} leaves {wide}×{high}; cut at the edge")
         )

@@ -96,10 +96,10 @@ def _pixels(path: Path) -> np.ndarray:
     values, _, _, header = read_slice(path)
     level, width = header.get("WindowCenter"), header.get("WindowWidth")
     if level is None or width is None:
-        level, width = (values.max() + values.min()) / 2, float(np.ptp(values)) + 1.0
+        grey = (values - values.min()) / max(float(np.ptp(values)), 1e-9)
     else:
         level, width = (float(np.ravel(v)[0]) for v in (level, width))  # a header may hold several windows
-    grey = window(values, level, max(width, 1.001))
+        grey = window(values, level, max(width, 1.001))
     if header.PhotometricInterpretation == "MONOCHROME1":
         grey = 1 - grey
     return (255 * grey).round().astype(np.uint8)

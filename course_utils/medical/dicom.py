@@ -12,17 +12,20 @@ import numpy as np
 
 from course_utils.errors import CourseError, DataError
 
-EMPTIED = (  # of the basic profile in DICOM PS3.15, annex E, the attributes that pictures of one modality usually carry
-    "AccessionNumber", "AcquisitionDate", "AcquisitionTime", "AdditionalPatientHistory", "AdmittingDiagnosesDescription",
-    "ContentDate", "ContentTime", "DeviceSerialNumber", "EthnicGroup", "ImageComments", "InstanceCreationDate",
-    "InstanceCreationTime", "InstitutionAddress", "InstitutionName", "InstitutionalDepartmentName", "IssuerOfPatientID",
-    "MilitaryRank", "NameOfPhysiciansReadingStudy", "Occupation", "OperatorsName", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames",
-    "PatientAddress", "PatientAge", "PatientBirthDate", "PatientBirthTime", "PatientComments", "PatientSex", "PatientSize",
-    "PatientTelephoneNumbers", "PatientWeight", "PerformingPhysicianName", "PhysiciansOfRecord", "ProtocolName",
-    "ReferringPhysicianName", "RequestingPhysician", "SeriesDate", "SeriesDescription", "SeriesTime", "StationName",
-    "StudyDate", "StudyDescription", "StudyID", "StudyTime",
+EMPTIED_KINDS = ("DA", "DT", "PN", "TM")  # every date, time and name of a person
+EMPTIED = (  # more of the basic profile in DICOM PS3.15, annex E: what pictures of one modality usually carry
+    "AccessionNumber", "AdditionalPatientHistory", "AdmissionID", "AdmittingDiagnosesDescription", "Allergies",
+    "CountryOfResidence", "CurrentPatientLocation", "DeviceSerialNumber", "EthnicGroup", "ImageComments",
+    "InsurancePlanIdentification", "InstitutionAddress", "InstitutionName", "InstitutionalDepartmentName", "IssuerOfPatientID",
+    "MedicalAlerts", "MedicalRecordLocator", "MilitaryRank", "Occupation", "OtherPatientIDs", "OtherPatientIDsSequence",
+    "PatientAddress", "PatientAge", "PatientComments", "PatientInsurancePlanCodeSequence", "PatientReligiousPreference",
+    "PatientSex", "PatientSize", "PatientState", "PatientTelecomInformation", "PatientTelephoneNumbers", "PatientWeight",
+    "PerformedProcedureStepDescription", "PerformedProcedureStepID", "PerformedStationName", "PregnancyStatus", "ProtocolName",
+    "RegionOfResidence", "RequestAttributesSequence", "RequestedProcedureDescription", "RequestingService",
+    "SeriesDescription", "SmokingStatus", "StationName", "StudyComments", "StudyDescription", "StudyID",
 )  # fmt: skip
-RENEWED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+DRAWN = ((0x5000, 0x50FF), (0x6000, 0x60FF))  # groups of curves and overlay planes, which may show a name
+STANDARD = "1.2.840.10008."  # identifiers of DICOM itself, such as that of a kind of picture, tell nothing of a patient
 
 
 class Slice(NamedTuple):
@@ -84,10 +87,11 @@ def window(values, level: float, width: float) -> np.ndarray:
 def deidentify(header, key: bytes):
     """A copy of a DICOM dataset without names, dates and private elements; also the keywords that were changed.
 
-    The patient's name and number become a pseudonym that only the holder of ``key`` can compute again; identifiers of study,
-    series and picture are replaced consistently, so that slices of one study stay together. Private elements go. Nested sequences are
-    searched too. It is a part of DICOM PS3.15's basic profile, chosen for slices: **it does not look into the pixels**, and it
-    is no substitute for the profile. Raises :class:`CourseError` for a key shorter than 16 bytes.
+    The patient's name and number become a pseudonym that only the holder of ``key`` can compute again. Every other name of a
+    person, date and time is emptied, and so is what else the profile lists and such pictures carry. Every unique identifier is
+    replaced consistently, so that slices of one study stay together. Private elements, overlays, curves and thumbnails go. Nested
+    sequences are searched too. It is a part of DICOM PS3.15's basic profile, chosen for slices: **it does not look into the
+    pixels** or read free text, and it is no substitute for the profile. Raises :class:`CourseError` for a key shorter than 16 bytes.
 
     >>> import pydicom
     >>> from pydicom.data import get_testdata_file
@@ -107,10 +111,16 @@ def deidentify(header, key: bytes):
         word = element.keyword
         if word in ("PatientName", "PatientID"):
             element.value = pseudonym
-        elif word in EMPTIED and element.value not in ("", None):
-            element.value = [] if element.VR == "SQ" else ""
-        elif word in RENEWED and element.value:
-            element.value = _uid(key, str(element.value))
+        elif word == "IconImageSequence" or any(low <= element.tag.group <= high for low, high in DRAWN):
+            del dataset[element.tag]
+        elif (word in EMPTIED or element.VR in EMPTIED_KINDS) and not element.is_empty:
+            element.clear()
+        elif element.VR == "UI" and not element.is_empty:
+            old = [element.value] if element.VM == 1 else list(element.value)
+            new = [uid if str(uid).startswith(STANDARD) else _uid(key, str(uid)) for uid in old]
+            if new == old:
+                return
+            element.value = new if len(new) > 1 else new[0]
         else:
             return
         changed.append(word)
@@ -118,6 +128,7 @@ def deidentify(header, key: bytes):
     clean.walk(visit)
     if getattr(clean, "file_meta", None) is not None and "SOPInstanceUID" in clean:
         clean.file_meta.MediaStorageSOPInstanceUID = clean.SOPInstanceUID
+        clean.file_meta.pop("SourceApplicationEntityTitle", None)
     clean.PatientIdentityRemoved = "YES"
     clean.DeidentificationMethod = "course_utils.medical: part of PS3.15 annex E, pixels unread"
     return clean, sorted(set(changed))

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
+import traceback
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -118,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         except Exception:
             self.close_connection = True
             self._reply(500, {"error": "the model failed on this picture. It has been noted."})
-            self.log_error("the model failed on a picture of %s bytes", self.headers.get("Content-Length"))
+            traceback.print_exc(file=sys.stderr)
         else:
             self._reply(200, reply)
 

@@ -6,12 +6,13 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from course_utils.errors import CourseError
+from course_utils.upright import upright_rgb
 
 FORMATS = ("JPEG", "PNG")
-MODES = ("1", "CMYK", "L", "LA", "P", "RGB", "RGBA", "YCbCr")  # 8 bits or fewer: convert() keeps what is seen
+MODES = ("1", "CMYK", "L", "LA", "P", "RGB", "RGBA", "YCbCr")  # 8 bits or fewer
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
         if picture.mode not in MODES:
             raise UploadError(415, f"pixels of mode {picture.mode!r} are not read. Send 8 bits a channel.")
         try:
-            upright = ImageOps.exif_transpose(picture)
-            pixels = np.array(upright.convert("L" if channels == 1 else "RGB"))
+            pixels = np.array(upright_rgb(picture).convert("L" if channels == 1 else "RGB"))
         except Exception as error:  # as above
             raise UploadError(
                 422, f"the picture is damaged and cannot be decoded: {str(error)[:80]}."
