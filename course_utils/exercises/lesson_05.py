@@ -14,8 +14,8 @@ def softmax(logits, temperature=1.0):
 
 
 def prepare(pictures, mean, std):
-    x = pictures.astype(np.float32) / 255
-    x = (x - np.asarray(mean)) / np.asarray(std)
+    mean, std = np.float32(mean), np.float32(std)
+    x = (pictures.astype(np.float32) / 255 - mean) / std
     return x.transpose(0, 3, 1, 2)
 
 
@@ -476,7 +476,7 @@ EXERCISES = [
         hints=(
             "Four steps: scale, subtract, divide, move an axis. In which order do they fit the numbers given?",
             "While the channels stand last, `mean` and `std` line up with them by themselves; move the axis at the end.",
-            "`(pictures / 255 - mean) / std`, then `transpose(0, 3, 1, 2)`.",
+            "`(pictures / 255 - mean) / std`, then `transpose(0, 3, 1, 2)` and `astype(np.float32)`.",
         ),
     ),
     Exercise(

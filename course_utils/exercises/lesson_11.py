@@ -377,6 +377,13 @@ EXERCISES = [
                 "The old sum had three terms. For the new one to be as large, scale by 3 / channels.",
             ),
             Mistake(
+                lambda w, channels: (
+                    w[:, np.arange(channels) % 3]
+                    / np.bincount(np.arange(channels) % 3)[np.arange(channels) % 3][:, None, None]
+                ),
+                "You divide each colour by how often it occurs. That keeps equal channels exactly; asked for is one factor for all, 3 / channels.",
+            ),
+            Mistake(
                 lambda w, channels: w[:, np.arange(channels) * 3 // channels] * 3 / channels,
                 "You repeat each colour in a block. Asked for is red, green, blue, red, green, and so on.",
             ),
