@@ -175,6 +175,7 @@ def seed_everything(seed: int) -> None:
         False  # costs time, and the course reads no such memory
     )
     torch.backends.cudnn.benchmark = False
+    warnings.filterwarnings("ignore", message="Please use the new API settings to control TF32")  # torch 2.9
     torch.backends.cudnn.allow_tf32 = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 

@@ -209,7 +209,9 @@ def tint(amount: np.ndarray, colour) -> np.ndarray:
 
 def triple(amount: np.ndarray) -> np.ndarray:
     """``amount`` (...) three times over: (..., 3) float32."""
-    return cv2.merge([amount] * 3) if amount.size else np.empty((*amount.shape, 3), np.float32)
+    if not amount.size:
+        return np.empty((*amount.shape, 3), np.float32)
+    return cv2.merge([amount] * 3).reshape(*amount.shape, 3)  # of one axis OpenCV 4 makes two
 
 
 def rgb(colour) -> tuple[float, float, float]:
