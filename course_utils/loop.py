@@ -92,6 +92,12 @@ class Loop:
                 self._end_epoch()
             except RuntimeError as error:
                 raise self._lost(error) from error
+        if self.best is None and self.good is not None and not finite(self.model):
+            checkpoints.copy_weights(self.model, self.good)
+            raise TrainingError(
+                "a weight is not finite after the last step. Try a learning rate ten times smaller, or clip=1.0. "
+                "The model holds the weights of the start of the last epoch again."
+            )
         if self.best is not None:
             checkpoints.copy_weights(self.model, self.best)
         elif self.ema is not None:

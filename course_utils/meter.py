@@ -65,8 +65,9 @@ def snapshot(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def finite(model: nn.Module) -> bool:
-    """Whether no weight or buffer is NaN or infinite."""
-    return all(bool(torch.isfinite(t).all()) for t in model.state_dict().values())
+    """Whether no weight is NaN or infinite and no buffer NaN: a mask may hold infinities on purpose."""
+    weights = all(bool(torch.isfinite(p).all()) for p in model.parameters())
+    return weights and not any(bool(torch.isnan(b).any()) for b in model.buffers())
 
 
 def train_mode(model: nn.Module) -> None:

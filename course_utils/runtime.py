@@ -96,7 +96,11 @@ def usable(device):
     """
     import torch
 
-    wanted, kinds = torch.device(device), _kinds()
+    kinds = _kinds()
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        raise CourseError(f"device {str(device)!r} is unknown. Usable: {', '.join(kinds)}.") from None
     missing = wanted.type in ("cuda", "mps") and wanted.type not in kinds
     if missing or (wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count()):
         raise CourseError(

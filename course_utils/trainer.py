@@ -81,7 +81,7 @@ class Trainer:
         self.accumulate, self.clip, self.ema = accumulate, clip, ema
         self._wanted = runtime.current().device if str(device) == "auto" else runtime.usable(device)
         self.precision = _precision(precision, self._wanted)
-        if self._wanted.type == "cuda" and self._wanted.index:  # Accelerate takes the current one
+        if self._wanted.type == "cuda" and self._wanted.index is not None:  # Accelerate takes the current one
             torch.cuda.set_device(self._wanted)
         self.device = self.accelerator().device
         model.to(self.device)

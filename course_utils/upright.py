@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An opened picture as RGB: turned as its EXIF orientation says, transparency on white, more than 8 bits scaled down.
 
-    Such values carry no range of their own. It is taken to be the least of those in use that holds them: 12 or 16 bits;
-    of 32-bit integers also 8; of floats 0 to 1, 0 to 255 or 16 bits.
+    Such values carry no range of their own. It is taken to be the least of those in use that holds them: 8, 12 or 16 bits;
+    of floats 0 to 1, which resizing may overshoot a little, 0 to 255 or 16 bits.
 
     >>> upright_rgb(Image.fromarray(np.full((1, 1), 4095, np.uint16))).getpixel((0, 0))
     (255, 255, 255)
@@ -18,10 +18,9 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, np.float64)).clip(0)  # PIL would clip them at 255
-        tops = (1.0, 255.0, 65535.0) if image.mode == "F" else (4095.0, 65535.0)
-        tops = (255.0, *tops) if image.mode == "I" else tops
-        top = next((top for top in tops if values.max() <= top), values.max())
-        return Image.fromarray((values * (255 / top)).round().astype(np.uint8)).convert("RGB")
+        tops, slack = ((1.0, 255.0, 65535.0), 1.05) if image.mode == "F" else ((255.0, 4095.0, 65535.0), 1)
+        top = next((top for top in tops if values.max() <= slack * top), values.max())
+        return Image.fromarray((values * (255 / top)).round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

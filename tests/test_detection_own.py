@@ -215,6 +215,28 @@ def test_each_box_lands_on_its_own_picture_where_two_folders_share_names(tmp_pat
         assert np.asarray(Image.open(path))[0, 0, 0] == round(boxes[0, 0].item())
 
 
+def test_no_box_goes_to_the_picture_of_another_split(tmp_path):
+    for split in ("train", "val"):
+        coloured(tmp_path / "images" / split / "a.png", 9)
+        (tmp_path / "labels" / split).mkdir(parents=True)
+        (tmp_path / "labels" / split / "a.txt").write_text("0 .5 .5 .2 .2\n")
+    (tmp_path / "classes.txt").write_text("cat\n")
+    (tmp_path / "images" / "val" / "a.png").unlink()
+    own = read_boxes(tmp_path)
+    assert said(own, "only another split has one: images/train/a.png") == ("a.txt", 1) and len(own) == 1
+    assert len(own.boxes[0]) == 1
+
+
+def test_pictures_elsewhere_keep_their_folders(tmp_path):
+    for split, left in (("train", 30), ("val", 60)):
+        coloured(tmp_path / "pictures" / split / "a.png", left)
+        (tmp_path / "notes" / split).mkdir(parents=True)
+        (tmp_path / "notes" / split / "a.txt").write_text(f"0 {(left + 5) / 100} .5 .1 .2\n")
+    (tmp_path / "notes" / "classes.txt").write_text("cat\n")
+    own = read_boxes(tmp_path / "notes", pictures=tmp_path / "pictures")
+    assert own.problems == [] and [round(b[0, 0].item()) for b in own.boxes] == [30, 60]
+
+
 def test_a_path_may_begin_with_the_name_of_the_folder(root):
     text = write_coco(root)
     (root / "instances.json").write_text("\n".join(text).replace('"a.png"', f'"{root.name}/images/a.png"'))

@@ -85,6 +85,11 @@ def test_training_learns_in_every_precision(precision):
     assert own.evaluate(digits("test"))["accuracy"] > 0.9
 
 
+def test_a_loss_with_class_weights_goes_along():
+    own = trainer(1, loss=nn.CrossEntropyLoss(weight=torch.linspace(0.5, 1.5, 10)))
+    assert own.loss.weight.is_cuda and 0 < own.evaluate(digits("test"))["loss"] < 2
+
+
 def test_full_precision_gives_the_weights_of_the_processor():
     by_device = [trainer(1, device, precision="no") for device in ("cpu", "cuda")]
     assert 0 < furthest(trainer().model, by_device[0].model)

@@ -148,6 +148,8 @@ def test_no_identifier_name_or_date_is_left(path):
     inner.ScheduledProcedureStepStartDate = "20040118"
     header.SourceImageSequence = [inner]
     header.RequestingService, header.PregnancyStatus = "ward 4", 2
+    header.RequestedProcedureID, header.ReasonForStudy = "order 77", "fell off a ladder"
+    header.file_meta.PrivateInformationCreatorUID, header.file_meta.PrivateInformation = "1.2.3", b"Roe^Jane"
     header.IconImageSequence = [pydicom.Dataset()]
     header.add_new(0x60003000, "OW", b"\1\0")
     clean, changed = deidentify(header, KEY)
@@ -157,8 +159,9 @@ def test_no_identifier_name_or_date_is_left(path):
         if e.VR == "UI" and not str(e.value).startswith("1.2.840.10008.")
     }
     dates = {str(e.value) for e in header.iterall() if e.VR in ("DA", "DT") and e.value}
-    text = str(clean)
-    for word in {*own, *dates, "Roe^Jane", "Smith^A", "ward 4"}:
+    text = str(clean) + str(clean.file_meta)
+    own.discard(str(header.file_meta.ImplementationClassUID))
+    for word in {*own, *dates, "Roe^Jane", "Smith^A", "ward 4", "order 77", "ladder"}:
         assert word not in text
     assert "IconImageSequence" not in clean and 0x60003000 not in clean and not clean.PregnancyStatus
     assert clean.SourceImageSequence[0].ReferencedSOPInstanceUID == clean.SOPInstanceUID, (

@@ -191,6 +191,30 @@ def test_weights_that_are_not_finite_never_replace_a_good_checkpoint(every, tmp_
     assert history["step"] == [40] and history["loss"][0] < 1
 
 
+def test_a_gradient_that_is_not_finite_in_the_last_step_is_told_and_not_saved(tmp_path):
+    t = trainer(trained := net())
+    t.model.register_buffer("mask", torch.full((2,), -torch.inf))  # infinite on purpose
+    loader = TensorLoader(*data(), batch_size=10)
+    t.fit(loader, 1, checkpoint=tmp_path, progress=False)
+    good = [p.clone() for p in trained.parameters()]
+    calls = iter(range(8))
+
+    def loss(outputs, targets):
+        value = F.cross_entropy(outputs, targets)
+        return value + (
+            torch.sqrt((0 * outputs).sum()) if next(calls) == 3 else 0
+        )  # finite, its slope is not
+
+    t.loss = loss
+    with pytest.raises(
+        TrainingError, match=r"a weight is not finite after the last step.*start of the last epoch"
+    ):
+        t.fit(loader, 2, checkpoint=tmp_path, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(good, trained.parameters(), strict=True))
+    t.loss = F.cross_entropy
+    assert len(t.fit(loader, 2, checkpoint=tmp_path, progress=False)) == 2
+
+
 def test_a_metric_that_is_no_number_is_never_the_best():
     values = iter([float("nan"), 0.5, 0.7, 0.6, 0.9])
     t = trainer(metrics={"auroc": lambda outputs, targets: torch.tensor(0.0)})

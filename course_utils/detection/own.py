@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from course_utils.data.detection import DetectionSet
 from course_utils.data.folders import read_image
 from course_utils.detection.formats import Found, coco, voc, yolo
 from course_utils.errors import DataError
-from course_utils.inspection.folder import Folder, scan
+from course_utils.inspection.folder import Folder, scan, split_of
 
 LAYOUT = (
     "Expected below it: pictures, and beside them a COCO file (*.json with images, annotations, categories), "
@@ -90,7 +91,7 @@ def read_boxes(
     problems = [Problem(*p) for p in found.problems]
     boxes, labels, sizes, meant = {}, {}, {}, {}
     for row in found.pictures:
-        meant[row.file, row.name] = picture = _picture(row, folder, problems)
+        meant[row.file, row.name] = picture = _picture(row, folder, root, problems)
         if picture in sizes:
             told = f"the picture {row.name!r} is listed twice; its boxes are joined"
             problems.append(Problem(row.file, row.line, told))
@@ -138,14 +139,18 @@ def _formats(root: Path, pictures: int, classes) -> Found:
     raise DataError(f"{root} holds {pictures} pictures and no boxes. {LAYOUT}")
 
 
-def _picture(row, folder: Folder, problems) -> Path | None:
+def _picture(row, folder: Folder, root: Path, problems) -> Path | None:
     """The picture that an entry means: found as :func:`~course_utils.inspection.inspect_folder` finds it."""
-    at, below = row.file.absolute().parent, folder.root.absolute()
-    parts = at.relative_to(below).parts if at.is_relative_to(below) else ()
+    at = row.file.absolute().parent
+    below = next(base.absolute() for base in (folder.root, root) if at.is_relative_to(base.absolute()))
+    parts = at.relative_to(below).parts
     beside = "/".join("images" if part.lower() == "labels" else part for part in parts)  # YOLO's two folders
     found, why = folder.find(row.name, beside)
     if found is None:  # a path may begin with the folder's own name
-        found, _ = folder.find(row.name.removeprefix(f"{folder.root.name}/"), beside)
+        found, _ = folder.find(row.name.removeprefix(f"{folder.root.absolute().name}/"), beside)
+    split = split_of(beside)
+    if found and split and split_of(posixpath.dirname(found)) not in ("", split):
+        found, why = None, f"only another split has one: {found}"
     if found is None:
         told = f"the picture {row.name!r} is missing ({why}); left out with its boxes"
         problems.append(Problem(row.file, row.line, told))

@@ -75,7 +75,7 @@ class Folder:
         if all(path == ".." or path.startswith("../") for path in inside):
             return None, "its path leads out of the folder"
         ends = [f for f in self.named(posixpath.basename(text)) if _ends(f, text)]
-        near = [len(posixpath.commonprefix([f, beside + "/"])) for f in ends]
+        near = [len(posixpath.commonpath([posixpath.dirname(f), beside])) for f in ends]
         best = [f for f, length in zip(ends, near, strict=True) if length == max(near)]
         if len(best) == 1:
             return best[0], ""

@@ -23,6 +23,10 @@ EMPTIED = (  # more of the basic profile in DICOM PS3.15, annex E: what pictures
     "PerformedProcedureStepDescription", "PerformedProcedureStepID", "PerformedStationName", "PregnancyStatus", "ProtocolName",
     "RegionOfResidence", "RequestAttributesSequence", "RequestedProcedureDescription", "RequestingService",
     "SeriesDescription", "SmokingStatus", "StationName", "StudyComments", "StudyDescription", "StudyID",
+    "CassetteID", "ClinicalTrialSubjectID", "DetectorID", "FillerOrderNumberImagingServiceRequest", "GantryID",
+    "PersonTelephoneNumbers", "PlacerOrderNumberImagingServiceRequest", "ReasonForStudy", "ReferringPhysicianAddress",
+    "ReferringPhysicianTelephoneNumbers", "RequestedProcedureID", "ResponsibleOrganization", "ScheduledProcedureStepDescription",
+    "ScheduledProcedureStepID", "StationAETitle",
 )  # fmt: skip
 DRAWN = ((0x5000, 0x50FF), (0x6000, 0x60FF))  # groups of curves and overlay planes, which may show a name
 STANDARD = "1.2.840.10008."  # identifiers of DICOM itself, such as that of a kind of picture, tell nothing of a patient
@@ -88,7 +92,7 @@ def deidentify(header, key: bytes):
     """A copy of a DICOM dataset without names, dates and private elements; also the keywords that were changed.
 
     The patient's name and number become a pseudonym that only the holder of ``key`` can compute again. Every other name of a
-    person, date and time is emptied, and so is what else the profile lists and such pictures carry. Every unique identifier is
+    person, date and time is emptied, and so are the attributes in ``EMPTIED``, a part of the profile's list. Every unique identifier is
     replaced consistently, so that slices of one study stay together. Private elements, overlays, curves and thumbnails go. Nested
     sequences are searched too. It is a part of DICOM PS3.15's basic profile, chosen for slices: **it does not look into the
     pixels** or read free text, and it is no substitute for the profile. Raises :class:`CourseError` for a key shorter than 16 bytes.
@@ -128,7 +132,11 @@ def deidentify(header, key: bytes):
     clean.walk(visit)
     if getattr(clean, "file_meta", None) is not None and "SOPInstanceUID" in clean:
         clean.file_meta.MediaStorageSOPInstanceUID = clean.SOPInstanceUID
-        clean.file_meta.pop("SourceApplicationEntityTitle", None)
+        for word in (
+            "PrivateInformation", "PrivateInformationCreatorUID", "ReceivingApplicationEntityTitle",
+            "SendingApplicationEntityTitle", "SourceApplicationEntityTitle",
+        ):  # fmt: skip
+            clean.file_meta.pop(word, None)
     clean.PatientIdentityRemoved = "YES"
     clean.DeidentificationMethod = "course_utils.medical: part of PS3.15 annex E, pixels unread"
     return clean, sorted(set(changed))

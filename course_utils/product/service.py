@@ -119,8 +119,8 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(408, {"error": "the body did not arrive in time."})
         except Exception:
             self.close_connection = True
+            traceback.print_exc(file=sys.stderr)  # before the reply, which says that it is done
             self._reply(500, {"error": "the model failed on this picture. It has been noted."})
-            traceback.print_exc(file=sys.stderr)
         else:
             self._reply(200, reply)
 
