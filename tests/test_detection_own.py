@@ -134,6 +134,13 @@ def test_what_is_wrong_in_a_voc_file(root):
     assert said(own, "not XML") == ("d.xml", 3)
 
 
+def test_a_voc_file_that_names_no_picture_means_the_one_of_its_own_name(root):
+    write_voc(root)
+    text = (root / "a.xml").read_text()
+    (root / "a.xml").write_text(text.replace("<filename>a.png</filename>", ""))
+    assert read_boxes(root).problems == [] and len(read_boxes(root)) == 2
+
+
 def test_a_doctype_is_refused(root):
     write_voc(root)
     (root / "b.xml").write_text(

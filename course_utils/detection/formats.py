@@ -84,7 +84,7 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
         ) as error:  # LookupError: it names an encoding that there is not
             found.problems.append((file, getattr(error, "lineno", 1), f"not XML ({error}); left out"))
             continue
-        named = next((v for path, _, v in values if path == "annotation/filename"), f"{file.stem}.jpg")
+        named = next((v for path, _, v in values if path == "annotation/filename"), file.stem)
         found.pictures.append(PictureRow(file, 1, named))
         thing: dict[str, str] = {}
         for path, line, value in values:
