@@ -228,6 +228,18 @@ class Lab:
     def control(self):
         return self.page.locator(".course-live").first
 
+    def scroll_to(self, place):
+        """Scroll until ``place`` is on the screen: JupyterLab before 4.5 does not show a cell that is far away."""
+        notebook = self.page.locator(".jp-Notebook").bounding_box()
+        self.page.mouse.move(notebook["x"] + notebook["width"] / 2, notebook["y"] + notebook["height"] / 2)
+        for step in (-100_000, *[700] * 100):
+            if place.is_visible():
+                break
+            self.page.mouse.wheel(0, step)
+            self.page.wait_for_timeout(100)
+        place.scroll_into_view_if_needed()
+        return place
+
     def figure(self) -> str:
         """The hash of the picture that the control shows now."""
         source = self.control.locator("img").get_attribute("src")
@@ -250,7 +262,7 @@ class Lab:
     def answer(self, function) -> str:
         """Type an answer into the exercise's cell, run it and return what stands below it."""
         text = inspect.getsource(function).replace(f"def {function.__name__}(", "def count_parameters(")
-        cell = self.page.locator(".jp-CodeCell", has_text=f'check("{EXERCISE}"').first
+        cell = self.scroll_to(self.page.locator(".jp-CodeCell", has_text=f'check("{EXERCISE}"').first)
         cell.locator(".cm-content").click()
         self.page.keyboard.press("ControlOrMeta+a")
         self.page.keyboard.insert_text(f'{text}\n\ncheck("{EXERCISE}", count_parameters)')
@@ -356,7 +368,7 @@ def test_a_real_lesson(lab):
     write(lab.folder / f"{LESSON}.ipynb", nbformat.read(NOTEBOOKS / f"{LESSON}.ipynb", as_version=4))
     lab.open(f"{LESSON}.ipynb")
     assert bad_outputs(lab.run_all()) == []
-    lab.control.scroll_into_view_if_needed()
+    lab.scroll_to(lab.control)
     lab.changes(lab.by_keyboard)
     lab.changes(lab.by_mouse)
     assert in_words(wrong) in lab.answer(wrong)
@@ -364,7 +376,7 @@ def test_a_real_lesson(lab):
     lab.saved()
     lab.page.reload()
     lab.settled()
-    lab.control.scroll_into_view_if_needed()
+    lab.scroll_to(lab.control)
     lab.control.locator("img").wait_for()
     lab.assert_no_error()
 
