@@ -20,8 +20,16 @@ if os.environ.get("PRETENDED_GPU"):
     os.environ.update(pretended_gpu.in_kernels(Path(tempfile.mkdtemp(prefix="pretended_gpu_"))))
 
 
-def pytest_collection_modifyitems(items):
-    """Skip what is marked ``gpu`` where there is no CUDA device; the report says how much that was."""
+def pytest_addoption(parser):
+    parser.addoption("--thorough", action="store_true", help="what takes an hour more: twice, all seeds, all formats")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what is marked ``gpu`` where there is no CUDA device, and ``thorough`` unless asked for; both are counted."""
+    if not config.getoption("--thorough"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason="runs with --thorough"))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked:
         import torch
