@@ -21,7 +21,9 @@ if os.environ.get("PRETENDED_GPU"):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--thorough", action="store_true", help="what takes an hour more: twice, all seeds, all formats")
+    parser.addoption(
+        "--thorough", action="store_true", help="what takes an hour more: twice, all seeds, all formats"
+    )
 
 
 def pytest_collection_modifyitems(config, items):
