@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def _settings(monkeypatch):
     """No test depends on the settings of the shell it is started from."""
     for name in ("PROFILE", "DATA_SOURCE", "DEVICE", "SEED", "RUNS", "RECORD_DIR", "STATIC"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    """No test leaves more threads to the next: two beside another process wait for each other, ten times as long."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch and torch.get_num_threads() != int(os.environ["OMP_NUM_THREADS"]):
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(autouse=True)
