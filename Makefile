@@ -30,7 +30,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 'The course needs Python 3.11, 3.12 or 3.13, and this is %d.%d. Name one: make PYTHON=python3.12' % v)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	$(BIN)/python -m uv pip sync --quiet --require-hashes --python $(VENV) requirements.lock
+	$(BIN)/python -m uv pip sync --quiet --compile-bytecode --require-hashes --python $(VENV) requirements.lock
 	$(BIN)/python -m uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	$(BIN)/python -c "open('$(READY)', 'w').close()"
 
