@@ -22,9 +22,7 @@ if os.environ.get("PRETENDED_GPU"):
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--thorough", action="store_true", help="what takes an hour more: twice, all seeds, all formats"
-    )
+    parser.addoption("--thorough", action="store_true", help="every lesson twice, every format of own data")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -53,9 +51,8 @@ def _settings(monkeypatch):
 def _threads():
     """No test leaves more threads to the next: two beside another process wait for each other, ten times as long."""
     yield
-    torch = sys.modules.get("torch")
-    if torch and torch.get_num_threads() != int(os.environ["OMP_NUM_THREADS"]):
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(autouse=True)
