@@ -185,6 +185,10 @@ EXERCISES = [
                 "That is how much work it does: every number is used at every place. It is learned only once.",
             ),
             Mistake(
+                lambda ci, co, k, h, w: co * (ci * k * k + 1) * h * w,
+                "Height and width play no part: the kernels slide, so a larger picture needs no more numbers to learn.",
+            ),
+            Mistake(
                 lambda ci, co, k, h, w: ci * k * k + co,
                 "That is one kernel, and the biases. Each output channel has a kernel of its own.",
             ),
