@@ -1,7 +1,7 @@
 """One epoch of the same net on the same batches: a bare PyTorch loop, the course's trainer, Lightning and fastai.
 
     pip install -e ".[bench]"
-    python benchmarks/trainer.py [--rounds 25] [--threads 2] [--json FILE]
+    python benchmarks/trainer.py [--rounds 75] [--threads 2] [--json FILE]
 
 All four run in one process, one after the other in an order that rotates each round, each with its progress bar on,
 all on channels_last weights. A contender's number is the median over the rounds of its time divided by the bare
@@ -161,7 +161,7 @@ def quiet():
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=75)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--cpu-time",
