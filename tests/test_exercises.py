@@ -74,6 +74,7 @@ def test_right_answers_pass_whatever_their_type():
 
     assert judge(EXERCISE, correlate).status == "passed"
     assert judge(EXERCISE, lambda x, k: np.correlate(x, k).astype(np.float32)).status == "passed"
+    assert judge(EXERCISE, lambda x, k: [float(v) for v in np.correlate(x, k)]).status == "passed"
     assert (
         judge(EXERCISE, lambda x, k: torch.from_numpy(np.correlate(x, k)).bfloat16().double()).status
         == "passed"
@@ -156,6 +157,13 @@ def stub_returns_dots(x, k):
 )
 def test_unanswered(answer):
     assert judge(EXERCISE, answer).status == "not attempted"
+
+
+def test_an_answer_that_torch_has_not_implemented_was_attempted():
+    import torch
+
+    result = judge(EXERCISE, lambda x, k: (torch.from_numpy(x) == 1).mean())
+    assert result.status == "error" and "mean()" in result.message, result
 
 
 def forever(x, k):
@@ -273,7 +281,7 @@ def raises(error):
             ["are inf"],
         ),
         (lambda x, k: correlate(x, k)[None], "wrong", ["`(4,)`", "`(1, 4)`"]),
-        (lambda x, k: list(correlate(x, k)), "wrong", ["an array or tensor is expected", "type list"]),
+        (lambda x, k: [*map(str, x)], "wrong", ["an array or tensor is expected", "type list"]),
         (lambda x, k: None, "not attempted", []),
         (lambda x, k: print(x), "wrong", ["None", "`return`"]),
         (lambda x, k: Nasty(), "wrong", ["Nasty"]),
@@ -354,7 +362,8 @@ def test_right_values(answer):
     [
         ((32, 3), "wrong", "Turned."),
         ([32, 3], "wrong", "Turned."),
-        ((3, 31), "wrong", "That is not it."),
+        ((3, 31), "wrong", "Entry `1`, counted from 0, is not right; the other is."),
+        ((4, 31), "wrong", "None of the entries is right yet."),
         ((3,), "wrong", "Expected 2 entries"),
         ("3, 32", "wrong", "type str"),
         (forever, "wrong", "not the function"),
@@ -384,6 +393,8 @@ def test_comparison_is_by_meaning():
         (float("inf"), np.inf),
         (1 + 2j, np.complex64(1 + 2j)),
         (np.array(["a", "b"]), ["a", "B"]),
+        (np.eye(2), [[1, 0], torch.tensor([0, 1])]),
+        ([np.ones(2), np.zeros(2)], np.array([[1, 1], [0, 0]])),
         (range(3), [0, 1, 2]),
         (np.array([], dtype=float), np.array([])),
     ]

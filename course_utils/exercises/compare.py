@@ -23,9 +23,10 @@ def difference(expected, got, tolerance: float | None = None, limit: int = 12) -
     """Say in one or two sentences how ``got`` differs from ``expected``; ``None`` when they agree.
 
     Arrays and tensors compare by shape and values, whatever their dtype and device; a 0-d array is a number; lists,
-    tuples and ``torch.Size`` are alike; text ignores case and spaces around it. Whole numbers must be exact, others
-    agree to a relative ``tolerance`` (1e-4 if ``None``) of the value or a tenth of that of the largest value.
-    Arrays of at most ``limit`` numbers are shown whole.
+    tuples and ``torch.Size`` are alike, and as good as an array where their rows are of equal length; text ignores
+    case and spaces around it. Whole numbers must be exact, others agree to a relative ``tolerance`` (1e-4 if
+    ``None``) of the value or a tenth of that of the largest value. Arrays of at most ``limit`` numbers are shown
+    whole.
 
     >>> difference((3, 3), [3, 3]) is None
     True
@@ -35,12 +36,33 @@ def difference(expected, got, tolerance: float | None = None, limit: int = 12) -
     expected, got = plain(expected), plain(got)
     kind, other = _kind(expected), _kind(got)
     if kind == "sequence" and other == "array":
-        got, other = got.tolist(), "sequence"
+        got, other = list(got), "sequence"
+    if kind == "array" and other == "sequence" and (array := _as_array(got)) is not None:
+        got, other = array, "array"
     if kind == "other":
         return None if _equal(expected, got) else f"Expected {shown(expected)}, yours is {shown(got)}."
     if kind != other:
         return _wrong_kind(kind, other, got)
     return _COMPARE[kind](expected, got, tolerance, limit)
+
+
+def wrong_entries(expected, got, tolerance: float | None = None) -> str:
+    """Say which entries of a list, tuple or dict are wrong, without the right ones; else that the value is.
+
+    >>> wrong_entries([3, 5, 8], [3, 4, 8])
+    'Entry `1`, counted from 0, is not right; the others are.'
+    """
+    expected, got = plain(expected), plain(got)
+    if _kind(expected) not in ("sequence", "mapping"):
+        return "That is not it."
+    keys = list(expected) if _kind(expected) == "mapping" else range(len(expected))
+    wrong = [key for key in keys if difference(expected[key], got[key], tolerance)]
+    if len(wrong) == len(keys):
+        return "That is not it." if len(keys) == 1 else "None of the entries is right yet."
+    names = ", ".join(shown(key) for key in wrong)
+    counted = "" if _kind(expected) == "mapping" else ", counted from 0,"
+    some = f"Entry {names}{counted} is" if len(wrong) == 1 else f"Entries {names}{counted} are"
+    return f"{some} not right; the other{'s are' if len(keys) - len(wrong) > 1 else ' is'}."
 
 
 def plain(value) -> Any:
@@ -124,6 +146,18 @@ def _wrong_kind(kind: str, other: str, got) -> str:
         return f"A number is expected; yours is the text {shown(got)}. Leave the quotes out."
     name = type(got).__name__
     return f"The type is wrong: {KINDS[kind]} is expected; yours is {shown(got, width=60)}, of type {name}."
+
+
+def _as_array(sequence) -> np.ndarray | None:
+    """A list of numbers, or of rows of equal length, as an array; else ``None``."""
+    entries = [plain(entry) for entry in sequence]
+    entries = [_as_array(entry) if _kind(entry) == "sequence" else entry for entry in entries]
+    if any(_kind(entry) not in ("number", "bool", "array") for entry in entries):
+        return None
+    try:
+        return np.array(entries)
+    except ValueError:  # rows of different lengths
+        return None
 
 
 def _number(expected, got, tolerance, limit):

@@ -40,6 +40,7 @@ EXERCISES = [
         id="00.1",
         title="The shape of a batch",
         reference=(16, 3, 160, 128),
+        name="batch_shape",
         mistakes=[
             Mistake(
                 (16, 160, 128, 3),
@@ -88,6 +89,10 @@ EXERCISES = [
                 lambda p, t: torch.equal(p, t),
                 "That asks whether all answers are right at once. Compare element by element, with ==.",
             ),
+            Mistake(
+                lambda p, t: (p == t).mean(),
+                "mean() takes floats: neither whole numbers nor the True and False that == gives. Turn these into numbers with .float() first.",
+            ),
         ],
         hints=(
             "`predictions == targets` compares element by element.",
@@ -119,6 +124,11 @@ EXERCISES = [
                 "Those are probabilities. They are in the same order as the logits; you still have to say which is largest.",
             ),
             Mistake(lambda z: z.argmax(dim=1) + 1, "Off by one: classes are counted from 0, like columns."),
+            Mistake(lambda z: z.max(dim=1), "`max` gives values and places. Take `.indices`."),
+            Mistake(
+                lambda z: z.softmax(dim=0).argmax(dim=1),
+                "The softmax runs down the columns, over the images. It belongs along a row.",
+            ),
         ],
         hints=(
             "Each row belongs to one image. What do you look for in a row?",
@@ -134,6 +144,7 @@ EXERCISES = [
             Case(_targets(0, 0, 0, 1, 2), _targets(0, 1, 1, 1, 2)),
             Case(_targets(3, 3, 1, 2, 2, 2, 2), _targets(2, 2, 3, 3, 3, 1)),
             Case(_targets(1, 1, 0, 4), _targets(4, 4, 4, 1)),
+            Case(_targets(9, 9, 9, 1, 4, 5, 6), _targets(9, 5, 5, 1)),
         ],
         mistakes=[
             Mistake(
@@ -155,6 +166,14 @@ EXERCISES = [
             Mistake(
                 lambda a, b: (b == torch.bincount(a).argmax()).sum(),
                 "That counts the right answers. Divide by the number of test targets.",
+            ),
+            Mistake(
+                lambda a, b: (b == a.median()).float().mean(),
+                "Classes are names: the one in the middle is not the commonest.",
+            ),
+            Mistake(
+                lambda a, b: (b == torch.bincount(a).max()).float().mean(),
+                "`max` is how often the commonest class occurs. `argmax` is which class it is.",
             ),
         ],
         hints=(
@@ -192,6 +211,10 @@ EXERCISES = [
             Mistake(
                 lambda s: (-s.float() / 255)[None, None],
                 "The sign is turned, so paper is -1. Inverting a range of 0 to 1 means 1 - value.",
+            ),
+            Mistake(
+                lambda s: ((1 - s) / 255)[None, None],
+                "You subtracted from 1 before scaling: paper becomes -254/255. Divide first.",
             ),
         ],
         hints=(

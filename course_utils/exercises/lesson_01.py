@@ -46,6 +46,11 @@ def _sums(pictures, weight):
     return conv_layer(pictures, weight, np.zeros(len(weight)))
 
 
+def _channels_last(weight):
+    o, c, k, _ = weight.shape
+    return weight.reshape(o, k, k, c).transpose(0, 3, 1, 2)
+
+
 def _whole(shape, seed):
     return np.random.default_rng(seed).integers(-4, 5, shape).astype(float)
 
@@ -192,6 +197,10 @@ EXERCISES = [
                 lambda ci, co, k, h, w: ci * k * k + co,
                 "That is one kernel, and the biases. Each output channel has a kernel of its own.",
             ),
+            Mistake(
+                lambda ci, co, k, h, w: ci * k * k + 1,
+                "That is one kernel with its bias. Each output channel has its own.",
+            ),
         ],
         hints=(
             "Two of the five arguments do not matter. Which, and why?",
@@ -327,6 +336,10 @@ EXERCISES = [
                 "The middle is right, the rim is cut off. Two layers see further than one: the kernel has to grow.",
             ),
             Mistake(
+                lambda f, s: scipy.signal.correlate2d(f, s, "valid"),
+                "You laid the second kernel on the first where it fits. Together they see further than one, so the result is larger.",
+            ),
+            Mistake(
                 lambda f, s: np.kron(f, s),
                 "That sets the shifted copies side by side. They overlap, since the kernel slides by one pixel, and what overlaps is added.",
             ),
@@ -359,6 +372,10 @@ EXERCISES = [
                 "The numbers are right; the result is still NHWC. Asked for is (N, O, H', W'), PyTorch's order.",
             ),
             Mistake(
+                lambda x, w, b: (_sums(x, w).transpose(0, 2, 3, 1) + b).reshape(_sums(x, w).shape),
+                "The channels stand last here: move them with `transpose(0, 3, 1, 2)`; `reshape` tears them apart.",
+            ),
+            Mistake(
                 lambda x, w, b: _sums(x, w[..., ::-1, ::-1]) + b[:, None, None],
                 "The kernels are turned by 180°. A layer of PyTorch does not turn them.",
             ),
@@ -389,6 +406,10 @@ EXERCISES = [
             Mistake(
                 lambda x, w, b: _sums(x, w.swapaxes(2, 3)) + b[:, None, None],
                 "Rows and columns of the kernels are exchanged. The third axis of the weight goes with the rows of the picture.",
+            ),
+            Mistake(
+                lambda x, w, b: _sums(x, _channels_last(w)) + b[:, None, None],
+                "Patch and kernel are flattened in different orders, (k, k, C) and (C, k, k), so pixels meet weights that belong to others. Give both one order.",
             ),
             Mistake(
                 lambda x, w, b: (_sums(x, w) + b[:, None, None])[..., :-1, :-1],

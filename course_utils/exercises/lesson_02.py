@@ -101,6 +101,12 @@ def _copy(blur):
     return copy
 
 
+def _square_copy(blur):
+    copy = np.zeros_like(blur)
+    copy[len(blur) // 2, len(blur) // 2] = 1
+    return copy
+
+
 def _pixels(shape, seed):
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
 
@@ -109,7 +115,7 @@ _RELIEF = np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 3]])
 _PICTURES = [
     Case(_pixels((5, 6), 1), _RELIEF),
     Case(_pixels((6, 7, 3), 2), _RELIEF),
-    Case(_pixels((7, 6, 3), 3), np.arange(15.0).reshape(3, 5) / 60),
+    Case(_pixels((7, 6, 3), 3), np.arange(15.0).reshape(3, 5) / 64),
     Case(_pixels((8, 9), 4), np.arange(25.0).reshape(5, 5) - 11),
 ]
 
@@ -130,6 +136,7 @@ _BLURS = [
     Case(np.full((3, 3), 1 / 9), 1.0),
     Case(np.outer(_BELL, _BELL) / 256, 0.5),
     Case(np.outer([1.0, 2, 1], [1.0, 2, 1]) / 16, 3.0),
+    Case(np.full((3, 7), 1 / 21), 2.0),
 ]
 
 _NOISY = [
@@ -222,6 +229,10 @@ EXERCISES = [
                 _channels_first,
                 "The channels stand in front. The result has the shape of the picture, `(H, W, 3)`.",
             ),
+            Mistake(
+                lambda x, w: np.clip(filter_image(x, w), 0, 255).astype(np.uint8),
+                "The result has the picture's type, `uint8`, and loses signs, fractions and all above 255. Return floats.",
+            ),
         ],
         hints=(
             "Two steps: make the picture larger by half a kernel at each side, then let the kernel go where it fits.",
@@ -278,6 +289,10 @@ EXERCISES = [
             Mistake(
                 lambda w: np.count_nonzero(w),
                 "You left out the zeros. Here every number counts as a multiplication, as it does in a matrix product.",
+            ),
+            Mistake(
+                lambda w: min(w.size, sum(w.shape)),
+                "A column and a row do only for rank 1. The Laplacian has rank 2 and needs two pairs.",
             ),
         ],
         hints=(
@@ -443,6 +458,14 @@ EXERCISES = [
                 lambda b, a: np.eye(*b.shape) + a * (np.eye(*b.shape) - b),
                 "`np.eye` has ones along the diagonal: that blurs along it. The kernel that copies a picture has a single 1, in the middle.",
             ),
+            Mistake(
+                lambda b, a: _square_copy(b) + a * (_square_copy(b) - b),
+                "Not every kernel is square: the middle column is `shape[1] // 2`.",
+            ),
+            Mistake(
+                lambda b, a: b + a * (_copy(b) - b),
+                "You add the detail to the blurred picture, so amount 1 only gives the original back. Add it to the picture itself.",
+            ),
         ],
         hints=(
             "What does blurring take away from a picture? Give that back, `amount` times.",
@@ -542,6 +565,10 @@ EXERCISES = [
             Mistake(
                 lambda w: brightness_layer(w).swapaxes(2, 3),
                 "Rows and columns of the kernels are exchanged.",
+            ),
+            Mistake(
+                lambda w: w[:, None] * np.array([0.299, 0.587, 0.114]),
+                "The three weights met the columns of the kernels. Give them the axis of the input channels: `brightness[None, :, None, None]`.",
             ),
         ],
         hints=(

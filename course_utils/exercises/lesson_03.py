@@ -280,6 +280,11 @@ def _averaged(x, w, i, j, stride=1, padding=0, dilation=1):
     return output_pixel(x, w, i, j, stride, padding, dilation) / w.size
 
 
+def _cut_short(x, w, i, j, stride=1, padding=0, dilation=1):
+    window = np.pad(x, padding)[i * stride : i * stride + len(w), j * stride : j * stride + len(w)]
+    return (window[::dilation, ::dilation] * w).sum()
+
+
 def _unread(n, starts, reach):
     read = {start + step for start in starts for step in reach}
     return [pixel for pixel in range(n) if pixel not in read]
@@ -310,6 +315,15 @@ def _window(layers, i, step):
     for layer in reversed(layers):
         first, last = step(first, last, *layer)
     return first, last
+
+
+def _forward(layers, i):
+    start, reach, jump = 0, 0, 1
+    for k, stride, padding, dilation in layers:
+        start -= padding
+        reach += dilation * (k - 1) * jump
+        jump *= stride
+    return start + i * jump, start + i * jump + reach
 
 
 _NET = [(7, 2, 3, 1), (3, 2, 1, 1), (3, 1, 2, 2), (5, 3, 1, 1)]
@@ -433,6 +447,7 @@ EXERCISES = [
             Case(12, 3, 2, 0, 2),
             Case(10, 2, 5, 1, 1),
             Case(14, 3, 4, 1, 2),
+            Case(13, 3, 2, 0, 2),
         ],
         mistakes=[
             Mistake(
@@ -476,6 +491,12 @@ EXERCISES = [
             Mistake(
                 lambda n, k, s, p, d: [],
                 "None at all? The floor may leave pixels over at the end, and a stride or a dilation leaves gaps.",
+            ),
+            Mistake(
+                lambda n, k, s, p, d: _unread(
+                    n, [i * s - p for i in range((n + 2 * p - d * k) // s + 1)], range(0, d * k, d)
+                ),
+                "A dilated kernel reaches over dilation · (k - 1) + 1 pixels, not dilation · k, so one more window may fit.",
             ),
         ],
         hints=(
@@ -545,6 +566,10 @@ EXERCISES = [
                 "You turned the kernel by 180°. The convolution of a layer lays it down as it is (lesson 01).",
             ),
             Mistake(_averaged, "That is the mean of the products. A convolution takes their sum."),
+            Mistake(
+                _cut_short,
+                "The slice ends too early: k weights `dilation` apart reach over dilation · (k - 1) + 1 pixels.",
+            ),
         ],
         hints=(
             "Start with stride 1, no padding, no dilation: which pixel does w[a, b] meet? Then put the three in, one by one.",
@@ -666,6 +691,14 @@ EXERCISES = [
                 lambda f, s: f / s,
                 "A step of s pixels is longer than one pixel: the wave turns further in it, not less.",
             ),
+            Mistake(
+                lambda f, s: f * s % 0.5,
+                "Whole turns vanish, half turns do not: 0.6 comes back as 0.4, not as 0.1.",
+            ),
+            Mistake(
+                lambda f, s: min(f * s, 1 - f * s),
+                "That mirrors once. Take the whole turns off first: `% 1`.",
+            ),
         ],
         hints=(
             "How many turns does the wave make from one output value to the next?",
@@ -783,6 +816,10 @@ EXERCISES = [
             Mistake(
                 lambda layers, i: (window(layers, i)[0], window(layers, i)[1] + 1),
                 "The end is one too far: asked for is the last pixel itself, not the one after it.",
+            ),
+            Mistake(
+                _forward,
+                "The padding of a later layer counts in its own inputs: multiply it by the jump.",
             ),
         ],
         hints=(

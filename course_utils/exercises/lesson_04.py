@@ -97,6 +97,20 @@ def _naive(summary, window, p):
         return summary(window**p) ** (1 / p)
 
 
+def _safe(summary, window, p):
+    """An error for a window of zeros: so it is told whether or not the answer survives one."""
+    with np.errstate(invalid="raise"):
+        return window.max() * summary(window / window.max(), p)
+
+
+def _by_len(window, p):
+    return ((window**p).sum() / len(window)) ** (1 / p)
+
+
+def _unbracketed(window, p):
+    return np.mean(window**p) ** 1 / p
+
+
 def _classes(logits):
     return logits.argmax(axis=2)
 
@@ -345,6 +359,16 @@ EXERCISES = [
                 lambda x, k, stride, padding: max_pool(x, k, stride, padding)[:-1, :-1],
                 "The last row and column are missing: (n + 2 · padding - k) // stride + 1 windows fit, not one fewer.",
             ),
+            Mistake(
+                lambda x, k, stride, padding: max_pool(x, k, stride, padding)[
+                    : (len(x) - k) // stride + 1, : (x.shape[1] - k) // stride + 1
+                ],
+                "You counted the windows on the bare picture. Count them on the padded one, n + 2 · padding.",
+            ),
+            Mistake(
+                lambda x, k, stride, padding: np.maximum(max_pool(x, k, stride, padding), 0),
+                "A maximum that starts at 0 never gets negative. Start at `-np.inf`.",
+            ),
         ],
         hints=(
             "Which number can be padded so that it never wins?",
@@ -407,6 +431,10 @@ EXERCISES = [
                 lambda x, g, k, s: _routed(x, g, k, k, _first),
                 "The windows begin `stride` apart, not k apart.",
             ),
+            Mistake(
+                lambda x, g, k, s: _routed(x, g, k, s, lambda w: _first(w).T),
+                "Row and column are exchanged: `argmax` counts row by row, so `// k` is the row.",
+            ),
         ],
         hints=(
             "Go through the outputs one by one. Which single input made this one?",
@@ -466,6 +494,22 @@ EXERCISES = [
                 lambda w, p: power_mean(w.max(axis=-1), p),
                 "A window with two axes is one window: take the mean over all its numbers.",
             ),
+            Mistake(
+                lambda w, p: _naive(lambda powers: powers.sum() / len(powers), w, p),
+                "Two things. `len` counts the rows of a window with two axes, and n is `window.size`. And at p = 500 the powers leave the range of floats: divide by the largest number first.",
+            ),
+            Mistake(
+                lambda w, p: _safe(_by_len, w, p),
+                "`len` counts the rows of a window with two axes. n is `window.size`.",
+            ),
+            Mistake(
+                lambda w, p: _naive(np.mean, w, p) ** p / p,
+                "Two things. `** 1/p` raises to 1 and divides by p: write `** (1 / p)`. And at p = 500 the powers leave the range of floats: divide by the largest number first.",
+            ),
+            Mistake(
+                lambda w, p: _safe(_unbracketed, w, p),
+                "`** 1/p` raises to 1 and divides by p. Write `** (1 / p)`.",
+            ),
         ],
         hints=(
             "Where does `20.0**500` go? And `0.002**500`?",
@@ -517,6 +561,12 @@ EXERCISES = [
             Mistake(
                 lambda logits: pair_consistency(logits) / 2,
                 "With pairs counted once, there are S (S - 1) / 2 of them. You divided by all ordered pairs.",
+            ),
+            Mistake(
+                lambda logits: np.mean(
+                    [a == b for i, a in enumerate(_classes(logits)) for b in _classes(logits)[i:]]
+                ),
+                "You paired each shift with itself, which always agrees. Begin at i + 1.",
             ),
         ],
         hints=(
@@ -590,6 +640,14 @@ EXERCISES = [
             Mistake(
                 lambda x: x.reshape(len(x) // 2, 2, x.shape[1] // 2, 2).max((1, 3)),
                 "That is max pooling of 2×2. Nothing is blurred.",
+            ),
+            Mistake(
+                lambda x: _ring(x, mode="symmetric")[::2, ::2],
+                'You mirror at the border, SciPy\'s default. The picture closes to a ring: `mode="wrap"`.',
+            ),
+            Mistake(
+                lambda x: _ring(np.roll(x, (2, 2), (0, 1)))[::2, ::2],
+                "Rolls from 0 to 4 move the picture by two pixels. Roll from -2 to 2.",
             ),
         ],
         hints=(

@@ -38,6 +38,17 @@ def _one_maximum(z, temperature=1.0):
         return _overflowing(z - z.max(), temperature)
 
 
+def _lined_up(highest, keepdims=False):
+    """Softmax whose row sums, or what ``highest`` takes off, met the columns: an error unless N = K."""
+
+    def wrong(z, temperature=1.0):
+        with np.errstate(all="ignore"):
+            powers = np.exp(z / temperature - highest(z / temperature))
+            return powers / powers.sum(axis=1, keepdims=keepdims)
+
+    return wrong
+
+
 def _small(mistake):
     """The mistake where logits are small: so it is told whether or not the answer survives large ones."""
 
@@ -75,10 +86,20 @@ def _one_alive(z):
     return z
 
 
+def _one_silent(z):
+    """The second picture is silent in every channel; the fourth channel is dead, the others are not."""
+    z = z.copy()
+    z[1] = -np.abs(z[1]) - 1
+    z[:, 3] = -2
+    z[3, 4] = np.abs(z[3, 4])
+    return z
+
+
 _Z = [
     _one_alive(_maps(1, [0, 0, 0, -20, -20])),
     _maps(2, [-20, 0, 5, -20, -20]),
     _one_alive(_maps(3, [-20, 0, 0, -3, 0])),
+    _one_silent(_maps(9, [0] * 5)),
 ]
 
 EXERCISES = [
@@ -144,6 +165,22 @@ EXERCISES = [
                 ),
                 "The largest value is 1 in every row, but the rows do not sum to 1. Divide by the row's sum.",
             ),
+            Mistake(
+                _lined_up(lambda z: z.max(axis=1, keepdims=True)),
+                "A sum over axis 1 has the shape (N,), and NumPy lines it up with the columns. `keepdims=True` keeps it a column.",
+            ),
+            Mistake(
+                _lined_up(lambda z: 0),
+                "Two things. A sum over axis 1 has the shape (N,) and meets the columns: `keepdims=True` keeps it a column. And exp(1000) overflows: subtract the row's largest logit first.",
+            ),
+            Mistake(
+                _lined_up(lambda z: z.max(axis=1)),
+                "Maximum and sum over axis 1 both have the shape (N,), and NumPy lines them up with the columns. Give both `keepdims=True`.",
+            ),
+            Mistake(
+                _lined_up(lambda z: z.max(axis=1), keepdims=True),
+                "A maximum over axis 1 has the shape (N,), and NumPy takes it off the columns, not the rows. Give it `keepdims=True`, as you did with the sum.",
+            ),
         ],
         hints=(
             "Three steps: divide by the temperature, exponential, divide by a sum. Which sum?",
@@ -193,6 +230,10 @@ EXERCISES = [
                 [(6, 28, 28), (6, 14, 14), (16, 9, 9), (16, 4, 4), (256,), (120,)],
                 "Off by one in conv2: along n pixels a kernel of k fits n - k + 1 times.",
             ),
+            Mistake(
+                [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), 400, 120],
+                "The numbers are right. (400) is the number 400; a tuple of one needs a comma: (400,).",
+            ),
         ],
         hints=(
             "One rule does it: with padding p on each side, (n + 2p - k) / stride + 1 along each side.",
@@ -236,6 +277,14 @@ EXERCISES = [
             Mistake(
                 [122304, 241600, 48120, 10164, 850],
                 "A kernel's numbers are used at every place, but they are learned only once.",
+            ),
+            Mistake(
+                [156, 2416, 48000, 10080, 840],
+                "The biases of fc1, fc2 and fc3 are missing: each of their units has one.",
+            ),
+            Mistake(
+                [156, 2416, 30840, 10164, 850],
+                "fc1 reads 400 numbers, not 256: conv1 is padded and keeps 28, so 16 maps of 5×5 are left.",
             ),
         ],
         hints=(
@@ -285,6 +334,10 @@ EXERCISES = [
             Mistake(
                 [39200, 30000, 96000, 20160, 1680],
                 "That is one output channel. conv1 computes 6 maps and conv2 computes 16.",
+            ),
+            Mistake(
+                [122304, 241600, 48120, 10164, 850],
+                "Those are parameters times places: multiply-adds with the biases. torch counts 2 for each product and none for a bias.",
             ),
         ],
         hints=(
@@ -393,6 +446,10 @@ EXERCISES = [
                 [5, 10, 14, 28],
                 "Pooling does not double the receptive field. It adds (2 - 1) · jump, and doubles the jump.",
             ),
+            Mistake(
+                [5, 6, 14, 18],
+                "You added 4 for pool2. Its 2 values of conv2 lie 2 pixels apart: it adds (2 - 1) · 2, and its own stride counts only for later layers.",
+            ),
         ],
         hints=(
             "Keep two numbers, r and the jump j, both 1 at the start, and go through the layers.",
@@ -472,6 +529,14 @@ EXERCISES = [
                 lambda x, m, s: ((x // 255 - np.asarray(m)) / np.asarray(s)).transpose(0, 3, 1, 2),
                 "`//` divides whole numbers and leaves 0 or 1. Use `/ 255`.",
             ),
+            Mistake(
+                lambda x, m, s: (x.transpose(0, 3, 1, 2) / 255 - np.asarray(m)) / np.asarray(s),
+                "After the transpose the columns stand last, and mean and std line up with them. Transpose at the end, or give both the shape (C, 1, 1).",
+            ),
+            Mistake(
+                lambda x, m, s: _prepared(x, (x / 255).mean((0, 1, 2)), (x / 255).std((0, 1, 2))),
+                "You took mean and std from these pictures, channel by channel. Take the given ones: they come from the pictures that the net was trained with.",
+            ),
         ],
         hints=(
             "Four steps: scale, subtract, divide, move an axis. In which order do they fit the numbers given?",
@@ -528,6 +593,10 @@ EXERCISES = [
             Mistake(
                 lambda z: float((z.max(axis=(0, 2, 3)) <= 0).mean()),
                 "That is the share. Asked for is the number.",
+            ),
+            Mistake(
+                lambda z: int((z == 0).all(axis=(0, 2, 3)).sum()),
+                "z comes before the ReLU, so a dead channel is negative there, not zero. Count what is at most 0.",
             ),
         ],
         hints=(

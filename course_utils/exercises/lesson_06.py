@@ -83,6 +83,10 @@ def _zero_log_zero(counts):
         return -(share * np.log(share)).sum()
 
 
+def _zero_math_log(counts):
+    return -sum(n / sum(counts) * math.log(n / sum(counts)) for n in counts)
+
+
 def _share(counts):
     share = np.asarray(counts) / np.sum(counts)
     return share[share > 0]
@@ -146,6 +150,11 @@ def _far_negative(embeddings, labels, margin):
     return np.maximum(np.where(same, d, -np.inf).max(axis=1) - far + margin, 0).mean()
 
 
+def _times_mask(embeddings, labels, margin):
+    d, same = _parts(embeddings, labels)
+    return np.maximum((d * same).max(axis=1) - (d * ~same).min(axis=1) + margin, 0).mean()
+
+
 _random = np.random.default_rng(6)
 _PROBABILITIES = _random.uniform(0, 1, (3, 4, 5)).round(2)
 _MASKS = (_random.uniform(0, 1, (3, 4, 5)) < [[[0.7]], [[0.2]], [[0.5]]]).astype(float)
@@ -154,6 +163,7 @@ _EMPTY = (
     np.concatenate([_PROBABILITIES[:2], np.zeros((1, 4, 5))]),
     np.concatenate([_MASKS[:2], np.zeros((1, 4, 5))]),
 )
+_TOP = np.array([[0.2, 0.4], [0.0, 0.0]])
 _POINTS = np.array([[0.0, 0.0], [1.0, 0.5], [0.5, 2.0], [3.0, 0.0], [3.5, 1.0], [2.0, 4.0]])
 _LABELS = np.array([0, 0, 1, 1, 2, 2])
 _THREE = np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 0.0], [4.0, 0.5, 1.0], [5.0, 2.0, 0.0], [0.0, 3.0, 1.0]])
@@ -163,7 +173,7 @@ EXERCISES = [
         id="06.1",
         title="The first loss of a net that knows the shares",
         reference=first_loss_with_prior,
-        cases=[Case([98, 2]), Case([50, 30, 20]), Case([10, 10, 10, 10]), Case([700, 0, 300])],
+        cases=[Case(np.array(c)) for c in ([98, 2], [50, 30, 20], [10, 10, 10, 10], [700, 0, 300])],
         mistakes=[
             Mistake(
                 lambda c: math.log(len(c)),
@@ -197,6 +207,18 @@ EXERCISES = [
             Mistake(
                 lambda c: -(np.asarray(c)[np.asarray(c) > 0] * np.log(_share(c))).sum(),
                 "That is the sum over all pictures. Divide by their number.",
+            ),
+            Mistake(
+                _zero_math_log,
+                "A class without pictures has share 0, and its logarithm does not exist. Leave the class out.",
+            ),
+            Mistake(
+                lambda c: -(_share(c) * np.log(_share(c))).mean(),
+                "The shares are the weights of the mean already: add up, do not divide by the number of classes.",
+            ),
+            Mistake(
+                lambda c: _zero_log_zero(c) / len(c),
+                "Two things: the shares are the weights already, so add up instead of taking a mean; and leave out a class without pictures, since 0 · log 0 is nan.",
             ),
         ],
         hints=(
@@ -242,6 +264,22 @@ EXERCISES = [
             Mistake(
                 lambda c: 1.0,
                 "1 is the largest thing the second softmax gets as a logit. Put it into the loss.",
+            ),
+            Mistake(
+                lambda c: math.log(c) - 1,
+                "The log-sum-exp is not log C: the true class puts e into the sum, the others put in 1 each.",
+            ),
+            Mistake(
+                lambda c: 1 - math.log(math.e + c - 1),
+                "The sign is turned: minus the logarithm of a probability is never negative.",
+            ),
+            Mistake(
+                lambda c: (math.log(math.e + c - 1) - 1) / math.log(2),
+                "That is in bits, from log2. `F.cross_entropy` takes the natural logarithm.",
+            ),
+            Mistake(
+                lambda c: math.log(math.e + 9) - 1,
+                "That is the number for ten classes. Write it as a function of num_classes.",
             ),
         ],
         hints=(
@@ -300,6 +338,13 @@ EXERCISES = [
                 lambda z, y: -_log_p(z, y).max(axis=0).mean(),
                 "That takes the surest net for each picture, and peeks at the label to find it. The ensemble is the mean of all.",
             ),
+            *(
+                Mistake(
+                    lambda z, y, e=float(e): -np.log(_softmax(z, 2).mean(0)[np.arange(len(y)), y] + e).mean(),
+                    f"The {e} in the logarithm hides the underflow: no loss can exceed {-math.log(float(e)):.1f}. Stay with logarithms, with log-sum-exp over the nets too.",
+                )
+                for e in ("1e-7", "1e-8", "1e-10", "1e-12")
+            ),
         ],
         hints=(
             "Two sums of exponentials hide here: one over classes, one over nets. Both can overflow or underflow.",
@@ -352,6 +397,10 @@ EXERCISES = [
                 lambda p, g: (1 - p) ** g * ((1 - p) - g * p * np.log10(p)),
                 "log is the natural logarithm: np.log.",
             ),
+            Mistake(
+                lambda p, g: (1 - p) ** g * (1 - p) - g * p * (1 - p) ** (g - 1) * np.log(p),
+                "dp/dz brings a factor (1 - p) to the second term too: its exponent is γ again.",
+            ),
         ],
         hints=(
             "ℓ depends on z through p, and dp/dz = p (1 - p).",
@@ -396,6 +445,10 @@ EXERCISES = [
                 lambda q, w: w * (1 - q) / (q + w * (1 - q)),
                 "That is the probability of the negative class.",
             ),
+            Mistake(
+                lambda q, w: q / (w * q + 1 - q),
+                "The weight stands at the wrong term. Positives count too much in q, so w multiplies 1 - q.",
+            ),
         ],
         hints=(
             "Where do the pulls balance? Up: weight · (1 - q) from a share η. Down: q from a share 1 - η.",
@@ -407,7 +460,14 @@ EXERCISES = [
         id="06.6",
         title="Dice over a batch",
         reference=mean_dice,
-        cases=[Case(_PROBABILITIES, _MASKS), Case(*_EMPTY), Case(_MASKS, _MASKS)],
+        cases=[
+            Case(_PROBABILITIES, _MASKS),
+            Case(*_EMPTY),
+            Case(_MASKS, _MASKS),
+            # A false alarm; a miss without any answer, and one beside the object.
+            Case(np.array([np.full((2, 2), 0.5), _TOP]), np.array([np.zeros((2, 2)), np.eye(2)])),
+            Case(np.array([np.zeros((2, 2)), _TOP, _TOP]), np.array([np.eye(2), np.eye(2), _TOP == 0])),
+        ],
         mistakes=[
             Mistake(
                 _dice_nan,
@@ -451,6 +511,28 @@ EXERCISES = [
                     (2 * (p * m).sum(axis=(1, 2)) + 1) / (p.sum(axis=(1, 2)) + m.sum(axis=(1, 2)) + 1)
                 ).mean(),
                 "A constant in both sums cures the empty mask, but it moves all other values too. Treat the empty case alone.",
+            ),
+            Mistake(
+                lambda p, m: np.where(m.sum((1, 2)) > 0, _dice_each(p, m), 1.0).mean(),
+                "You give 1 to every empty mask. A false alarm on an empty mask is wrong and gets 0; only empty in both is perfect.",
+            ),
+            Mistake(
+                lambda p, m: np.where(p.sum((1, 2)) > 0, _dice_each(p, m), 1.0).mean(),
+                "You give 1 wherever nothing is predicted, also where there is an object to find.",
+            ),
+            Mistake(
+                lambda p, m: np.where((p * m).sum((1, 2)) > 0, _dice_each(p, m), 1.0).mean(),
+                "No overlap is not the same as nothing there: a miss gets 0. Test the sizes.",
+            ),
+            Mistake(
+                lambda p, m: np.where(
+                    (p.sum((1, 2)) > 0) & (m.sum((1, 2)) > 0), _dice_each(p, m), 1.0
+                ).mean(),
+                "You give 1 as soon as one of the two is empty. A false alarm or a miss gets 0: both must be empty.",
+            ),
+            Mistake(
+                lambda p, m: _dice_each(p, m)[p.sum((1, 2)) + m.sum((1, 2)) > 0].mean(),
+                "You leave the empty picture out of the mean. It counts, with a Dice of 1.",
             ),
         ],
         hints=(
@@ -511,6 +593,14 @@ EXERCISES = [
                     np.maximum(np.subtract(*_hard(e, y)) + m, 0)
                 ),
                 "That is the mean over the anchors that still pull. Asked for is the mean over all.",
+            ),
+            Mistake(
+                _times_mask,
+                "Multiplying by the mask sets the forbidden pairs to 0, and 0 wins every minimum. Set them to inf.",
+            ),
+            Mistake(
+                lambda e, y, m: max(_hard(e, y)[0].max() - _hard(e, y)[1].min() + m, 0),
+                "Each anchor has a farthest and a nearest of its own. You took one of each for the whole batch.",
             ),
         ],
         hints=(

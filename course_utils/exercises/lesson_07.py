@@ -47,8 +47,22 @@ def _hot(logits, targets):
     return np.eye(logits.shape[1])[targets]
 
 
+def _exp(z, keepdims):
+    return np.exp(z - z.max(axis=1, keepdims=keepdims))
+
+
+def _off_rows(logits, targets, temperature):
+    p = _softmax(logits / temperature)
+    p[targets] -= 1
+    return p / temperature / len(targets)
+
+
 def _norm(x):
     return np.sqrt((x**2).sum(1, keepdims=True))
+
+
+def _by_norm(dy, x, norm, keepdims):
+    return (dy - x / norm * (dy * x / norm).sum(1, keepdims=keepdims)) / norm
 
 
 def _normal(shape, seed):
@@ -66,8 +80,8 @@ _LOGITS = [
 ]
 _ROWS = [Case(_normal((3, 4), 7), _normal((3, 4), 8) * 2), Case(_normal((4, 4), 9), _normal((4, 4), 10))]
 _PARTS = [
-    Case([np.array([1.0, -2.0]), np.array([4.0, 2.0])], [3, 1]),
-    Case([np.array([[2.0]]), np.array([[5.0]]), np.array([[-1.0]])], [32, 32, 6]),
+    Case(np.array([[1.0, -2.0], [4.0, 2.0]]), np.array([3, 1])),
+    Case(np.array([[[2.0]], [[5.0]], [[-1.0]]]), np.array([32, 32, 6])),
 ]
 
 EXERCISES = [
@@ -105,6 +119,14 @@ EXERCISES = [
             Mistake(
                 [7, 7, 2],
                 "∂f/∂a: the path through relu brings (a + b) · c = 3, not 1; the slope of a · c by a is c.",
+            ),
+            Mistake(
+                [18, 7, 2],
+                "Paths add up, slopes along a path multiply. a has two paths, with 6 and 3: you multiplied them.",
+            ),
+            Mistake(
+                [3, 1, 2],
+                "a and b have two paths each, and you followed one. The other goes through a + b and brings relu(a · c) = 6.",
             ),
             Mistake(5, "That is the value of f. Asked for are its three gradients."),
         ],
@@ -225,6 +247,28 @@ EXERCISES = [
                 ),
                 "The softmax is taken down the batch. Each row is one picture: sum over axis 1.",
             ),
+            Mistake(
+                lambda z, t, T: (_exp(z / T, True) / _exp(z / T, True).sum(axis=1) - _hot(z, t)) / T / len(t),
+                "A sum over axis 1 has the shape (N,), and NumPy lines it up with the columns. `keepdims=True` keeps it a column.",
+            ),
+            Mistake(
+                lambda z, t, T: (np.exp(z / T) / np.exp(z / T).sum(axis=1) - _hot(z, t)) / T / len(t),
+                "`e.sum(axis=1)` loses its axis: column j is divided by the sum of row j. Keep the axis with `keepdims=True`.",
+            ),
+            Mistake(
+                lambda z, t, T: (
+                    (_exp(z / T, False) / _exp(z / T, False).sum(axis=1) - _hot(z, t)) / T / len(t)
+                ),
+                "The maximum and the sum of a row both have the shape (N,) and meet the columns. Both need `keepdims=True`.",
+            ),
+            Mistake(
+                lambda z, t, T: (_softmax(z / T) - np.isin(np.arange(z.shape[1]), t)) / T / len(t),
+                "That takes 1 off in these columns for every picture. Pair rows with columns: `p[np.arange(N), targets]`.",
+            ),
+            Mistake(
+                _off_rows,
+                "`p[targets]` picks rows, that is pictures. The class is the column: `p[np.arange(N), targets]`.",
+            ),
         ],
         hints=(
             "Put a name in between: z = logits / temperature. What is the gradient by z, and what is the slope of z?",
@@ -277,6 +321,22 @@ EXERCISES = [
             Mistake(
                 lambda dy, x: (dy - x / _norm(x) * (dy * x / _norm(x)).sum(1, keepdims=True)) / _norm(x) ** 2,
                 "Divided by the norm once too often.",
+            ),
+            Mistake(
+                lambda dy, x: (dy - x / _norm(x) * (dy * x).sum(1, keepdims=True)) / _norm(x),
+                "The second term lacks one division by the norm: x stands in it twice, and both must be y = x / norm.",
+            ),
+            Mistake(
+                lambda dy, x: _by_norm(dy, x, _norm(x)[:, 0], True),
+                "The norm of each row has the shape (N,), and NumPy lines it up with the columns. `keepdims=True` keeps it a column.",
+            ),
+            Mistake(
+                lambda dy, x: _by_norm(dy, x, _norm(x), False),
+                "The norm is a column, the sum of dy · y is not: it has the shape (N,) and meets the columns. Keep its axis too.",
+            ),
+            Mistake(
+                lambda dy, x: _by_norm(dy, x, _norm(x)[:, 0], False),
+                "Two sums over axis 1 lose their axis, the norm and that of dy · y, and meet the columns. Both need `keepdims=True`.",
             ),
         ],
         hints=(
@@ -331,6 +391,14 @@ EXERCISES = [
                 lambda c, k, s: math.sqrt(2 / (c * k * k)) / (1 + s * s),
                 "The root covers the slope as well: 2 / ((1 + slope²) · fan-in), all of it under the root.",
             ),
+            Mistake(
+                lambda c, k, s: math.sqrt(2 / (1 + s * s) * c * k * k),
+                "Python multiplies by what follows the `/`. Put brackets around the whole denominator.",
+            ),
+            Mistake(
+                lambda c, k, s: math.sqrt(2 * (1 + s * s) / (c * k * k)),
+                "The slope stands on the wrong side: it lets more through, so the weights get smaller.",
+            ),
         ],
         hints=(
             "How much of the mean square does leaky ReLU leave? Half of the numbers pass whole; what about the other half?",
@@ -350,7 +418,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda n: min(s - 1 + n // s for s in range(1, n + 1)),
-                "You also tried numbers that do not divide `layers`: then layers // s forgets the layers that are left over.",
+                "That is the least over all numbers of segments. Only divisors of `layers` give equal segments: try those.",
             ),
             Mistake(
                 lambda n: 2 * math.sqrt(n),
@@ -420,6 +488,14 @@ EXERCISES = [
             Mistake(
                 lambda g, n: sum(a * k for a, k in zip(g, n, strict=True)) / max(n) / len(g),
                 "That takes every part for as large as the largest, and so the last, small one counts too little.",
+            ),
+            Mistake(
+                lambda g, n: (g * n).sum(0) / n.sum(),
+                "`gradients * sizes` lines the sizes up with the last axis of the gradients. The parts stand on the first axis: go part by part.",
+            ),
+            Mistake(
+                lambda g, n: (g * n[:, None]).sum(0) / n.sum(),
+                "`sizes[:, None]` fits gradients with one axis. Others have more, such as a matrix of weights: one `None` for each of their axes.",
             ),
         ],
         hints=(

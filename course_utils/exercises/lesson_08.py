@@ -113,7 +113,7 @@ EXERCISES = [
             ),
             Mistake(
                 -0.1053,
-                "The second step has the wrong direction. Its average is below zero (0.09 - 0.1), and minus a negative number goes up.",
+                "The second step has the wrong direction. Its average is below zero (0.18 - 0.2), and minus a negative number goes up.",
             ),
             Mistake(
                 -0.095,
@@ -123,11 +123,15 @@ EXERCISES = [
                 -0.9474,
                 "The learning rate is 0.1: this is the answer for `lr=1`.",
             ),
+            Mistake(
+                -0.0474,
+                "The root is missing. The corrected q is 4, a square of gradients; divide the corrected m by its root, 2.",
+            ),
         ],
         hints=(
             "The first step is a sign step of length lr. So only the second needs arithmetic.",
-            "m = 0.9 · 0.1 - 0.1 and q = 0.999 · 0.001 + 0.001. Then divide m by 1 - 0.9² and q by 1 - 0.999².",
-            "The corrected m is -0.01 / 0.19 and the corrected q is 1: the step is 0.1 · 0.01 / 0.19, upwards.",
+            "m = 0.9 · 0.2 - 0.2 and q = 0.999 · 0.004 + 0.004. Then divide m by 1 - 0.9² and q by 1 - 0.999².",
+            "The corrected m is -0.02 / 0.19 and the corrected q is 4, its root 2: the step is 0.1 · 0.01 / 0.19, upwards.",
         ),
     ),
     Exercise(
@@ -180,6 +184,10 @@ EXERCISES = [
             Mistake(
                 lambda w, b, g, lr, mu: w - lr * g + (w - b),
                 "The last move is repeated in full: that is mu = 1, which never forgets.",
+            ),
+            Mistake(
+                lambda w, b, g, lr, mu: w - lr * g + mu * (w - lr * g - b),
+                "You overwrote w before you took the difference, so the new step counts in the memory too.",
             ),
         ],
         hints=(
@@ -255,11 +263,18 @@ EXERCISES = [
                 lambda w, v, gradient, lr, mu: look_ahead(w, v, gradient, lr, mu)[0],
                 "The position is right. Return the new v too, as `w, v`: the next step needs it.",
             ),
+            Mistake(
+                lambda w, v, gradient, lr, mu: (
+                    w - (mu * v + lr * gradient(w - mu * v)),
+                    mu * v + lr * gradient(w - mu * v),
+                ),
+                "In your convention v points uphill and is taken off. Here v is a displacement: it has the minus inside and is added to w.",
+            ),
         ],
         hints=(
             "Where would the velocity take you if there were no gradient at all? Ask for the gradient there.",
+            "Write plain momentum first, with v as a displacement that is added to w. Then only the argument of `gradient` changes.",
             "Three lines: the point ahead, w + mu · v; the new v, mu · v - lr · gradient(point); the new w, w + v.",
-            "Only the argument of `gradient` differs from plain momentum.",
         ),
     ),
     Exercise(
@@ -267,11 +282,11 @@ EXERCISES = [
         title="The slowest direction",
         reference=slowest_factor,
         cases=[
-            Case(0.1, [1.0, 10.0]),
-            Case(0.15, [1.0, 13.0]),
-            Case(0.3, [0.5, 2.0, 8.0]),
-            Case(0.01, [4.0, 3.0, 40.0]),
-            Case(0.5, [3.0]),
+            Case(0.1, _array(1.0, 10.0)),
+            Case(0.15, _array(1.0, 13.0)),
+            Case(0.3, _array(0.5, 2.0, 8.0)),
+            Case(0.01, _array(4.0, 3.0, 40.0)),
+            Case(0.5, _array(3.0)),
         ],
         mistakes=[
             Mistake(
@@ -383,6 +398,10 @@ EXERCISES = [
             Mistake(
                 lambda s, n, w, p: p * _half_cosine(s / n),
                 "The warm-up is missing: `warmup` is not used.",
+            ),
+            Mistake(
+                _schedule(lambda s, n, w: s / (w - 1), _fall),
+                "You start at zero, so step 0 learns nothing, and only warmup - 1 parts are left. Step 0 gets one part of `warmup`.",
             ),
         ],
         hints=(

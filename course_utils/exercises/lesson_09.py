@@ -1,5 +1,7 @@
 """Exercises of lesson 09: finding leaks, and the tools of a careful training run."""
 
+import operator
+
 import numpy as np
 import torch
 
@@ -57,14 +59,19 @@ def _decayed(values, decay, start=None, weight=None):
     return averages
 
 
+def _corrected(values, decay):
+    averages = _decayed(values, decay, start=0.0)
+    return [average / (1 - decay**k) for k, average in enumerate(averages, start=1)]
+
+
 def _random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def _stop(losses, patience, counts_from=0, reset=True, keep="best"):
+def _stop(losses, patience, counts_from=0, reset=True, keep="best", better=operator.lt):
     best, best_epoch, waited = float("inf"), 0, counts_from
     for epoch, loss in enumerate(losses, start=1):
-        if loss < best:
+        if better(loss, best):
             best, best_epoch = loss, epoch
             waited = counts_from if reset else waited
         else:
@@ -74,13 +81,25 @@ def _stop(losses, patience, counts_from=0, reset=True, keep="best"):
     return (len(losses) if keep == "last" else best_epoch), len(losses)
 
 
-def _against_previous(losses, patience):
-    waited = 0
+def _against_previous(losses, patience, best=lambda seen, waited: len(seen) - waited):
+    waited, end = 0, len(losses)
     for epoch in range(2, len(losses) + 1):
         waited = waited + 1 if losses[epoch - 1] >= losses[epoch - 2] else 0
         if waited == patience:
-            return epoch - patience, epoch
-    return len(losses), len(losses)
+            end = epoch
+            break
+    return best(losses[:end], waited), end
+
+
+def _best_so_far(seen, _=None):
+    return seen.index(min(seen)) + 1
+
+
+def _diagnosis(underfit=lambda t, v, chance: t[-1] > 0.5 * chance, overfit=lambda t, v: v[-1] > 1.2 * min(v)):
+    def diagnosed(t, v, chance):
+        return "underfit" if underfit(t, v, chance) else "overfit" if overfit(t, v) else "healthy"
+
+    return diagnosed
 
 
 X, Y = _random(4, 1, 2, 2), torch.eye(3)[[0, 1, 2, 0]]
@@ -106,6 +125,7 @@ EXERCISES = [
             Case(_pictures(5, 6), _pictures(6, 6, 6, 9)),
             Case(_pictures(1), _pictures(2)),
             Case(np.uint8([[[1, 2], [3, 4]]]), np.uint8([[[4, 3], [2, 1]], [[1, 2], [3, 4]]])),
+            Case(np.uint8([[[1, 2], [3, 4]]]), np.uint8([[[1, 1], [2, 4]], [[9, 9], [9, 9]]])),
         ],
         mistakes=[
             Mistake(
@@ -130,10 +150,19 @@ EXERCISES = [
                 lambda train, test: sum(any(p.mean() == q.mean() for q in train) for p in test),
                 "You compare the mean brightness. Different pictures can have the same one; compare all pixels.",
             ),
+            Mistake(
+                lambda train, test: np.isin(test, train).all((1, 2)).sum(),
+                "You ask for each pixel whether its value occurs anywhere. Compare whole pictures, place by place.",
+            ),
+            Mistake(
+                lambda train, test: sum(picture in train for picture in test),
+                "`in` on an array is true where a single pixel agrees. Compare whole pictures: bytes, or `(a == b).all()`.",
+            ),
         ],
         hints=(
-            "Two equal pictures have equal bytes: `picture.tobytes()` can be put into a set.",
-            "Collect the bytes of all training pictures in a set. Then ask for each test picture whether it is in there.",
+            "Which pictures does the question count, and when do two pictures agree pixel for pixel?",
+            "Equal pictures have equal bytes. Put `picture.tobytes()` of each training picture into a set, then go through "
+            "the test pictures one by one.",
             "`sum(picture.tobytes() in seen for picture in test)`",
         ),
     ),
@@ -157,7 +186,10 @@ EXERCISES = [
                 "You start from 0, so the first averages are too small. Start from the first value.",
             ),
             Mistake(
-                lambda values, decay: _decayed(values, decay, weight=1.0),
+                lambda values, decay: [
+                    values[0],
+                    *_decayed(values[1:], decay, start=values[0], weight=1.0),
+                ],
                 "The two weights must sum to 1; yours let the average grow. The new value counts 1 − decay.",
             ),
             Mistake(
@@ -167,6 +199,17 @@ EXERCISES = [
             Mistake(
                 lambda values, decay: _decayed(values, decay)[-1],
                 "That is the last average. Return the list, one for each step.",
+            ),
+            Mistake(
+                _corrected,
+                "That is the average from 0 with Adam's correction. Here the first average is the first value.",
+            ),
+            Mistake(
+                lambda values, decay: [
+                    decay * old + (1 - decay) * new
+                    for old, new in zip(values[:1] + values, values, strict=False)
+                ],
+                "You average two values. The old *average* goes on, not the old value.",
             ),
         ],
         hints=(
@@ -252,6 +295,14 @@ EXERCISES = [
                 lambda logits: torch.softmax(logits, dim=1).mean(dim=0).argmax(dim=1),
                 "The softmax runs over the pictures. Over the classes, dim 2, each view's probabilities sum to 1.",
             ),
+            Mistake(
+                lambda logits: torch.softmax(logits, dim=0).mean(dim=0).argmax(dim=1),
+                "The softmax runs over the views. It belongs over the classes, dim 2.",
+            ),
+            Mistake(
+                lambda logits: logits.argmax(dim=2).float().mean(dim=0).round(),
+                "You averaged class numbers. Classes are names, not amounts.",
+            ),
         ],
         hints=(
             "First turn each view's logits into probabilities.",
@@ -285,16 +336,42 @@ EXERCISES = [
                 "You compare with the epoch before. Compare with the best so far: a bad epoch makes the next look good.",
             ),
             Mistake(
+                lambda losses, patience: _against_previous(losses, patience, _best_so_far),
+                "You name the best epoch so far, but you stop by comparing with the epoch before. Count the epochs since the best.",
+            ),
+            Mistake(
+                lambda losses, patience: _against_previous(
+                    losses, patience, lambda seen, waited: len(seen) - (waited == patience) * patience
+                ),
+                "Better than the epoch before is not better than all before. Keep the best loss, and compare with it.",
+            ),
+            Mistake(
                 lambda losses, patience: (losses.index(min(losses)) + 1, len(losses)),
                 "You looked at the whole curve. At the moment of stopping, later epochs do not exist.",
+            ),
+            Mistake(
+                lambda losses, patience: (_best_so_far(losses), stop_early(losses, patience)[1]),
+                "The end is right, but you looked for the best epoch in the whole curve. Look only up to the end.",
             ),
             Mistake(
                 lambda losses, patience: _stop(losses, patience, counts_from=-1),
                 "You stop one epoch late: `patience` epochs without a better one, then stop.",
             ),
             Mistake(
+                lambda losses, patience: _stop(losses, patience, counts_from=1),
+                "You stop one epoch early: the best epoch itself does not count.",
+            ),
+            Mistake(
+                lambda losses, patience: _stop(losses, patience, better=operator.le),
+                "An equal loss is no new best. Only a smaller one starts the count again.",
+            ),
+            Mistake(
                 lambda losses, patience: tuple(epoch - 1 for epoch in stop_early(losses, patience)),
                 "Epochs are counted from 1 here.",
+            ),
+            Mistake(
+                lambda losses, patience: (_stop(losses, patience)[0] - 1, _stop(losses, patience)[1]),
+                "The best epoch is counted from 0, the end from 1. Count both from 1.",
             ),
         ],
         hints=(
@@ -317,6 +394,9 @@ EXERCISES = [
             Case([0.9, 0.2, 0.01], [0.9, 0.5, 0.5], 2.3),
             Case([0.65, 0.5, 0.45], [0.66, 0.55, 0.5], 0.69),
             Case([2.0, 0.9, 0.4], [2.0, 0.6, 0.9], 2.3),
+            Case([1.2, 1.0, 0.9], [1.2, 1.1, 1.0], 2.3),
+            Case([2.1, 1.0, 1.4], [2.1, 1.2, 1.5], 2.3),
+            Case([2.0, 0.5, 0.4, 0.3], [2.0, 0.6, 0.75, 0.85], 2.3),
         ],
         mistakes=[
             Mistake(
@@ -327,29 +407,41 @@ EXERCISES = [
                 "ask for underfitting first.",
             ),
             Mistake(
-                lambda t, v, chance: (
-                    "underfit" if t[-1] > 0.5 * chance else "overfit" if v[-1] > 2 * t[-1] else "healthy"
-                ),
+                _diagnosis(overfit=lambda t, v: v[-1] > 2 * t[-1]),
                 "A gap between the curves is normal: training pictures are always easier. Overfitting shows where the "
                 "validation loss *rises*.",
             ),
             Mistake(
-                lambda t, v, chance: (
-                    "underfit" if v[-1] > 0.5 * chance else "overfit" if v[-1] > 1.2 * min(v) else "healthy"
-                ),
+                _diagnosis(lambda t, v, chance: v[-1] > 0.5 * chance),
                 "Whether a net underfits is read from the training loss. A high validation loss alone can be overfitting.",
             ),
             Mistake(
-                lambda t, v, chance: (
-                    "underfit" if t[-1] > 0.5 * chance else "overfit" if v[-1] > min(v) else "healthy"
-                ),
+                _diagnosis(overfit=lambda t, v: v[-1] > min(v)),
                 "A validation loss wobbles. Call it a rise where it ends more than a fifth above its lowest value.",
             ),
             Mistake(
-                lambda t, v, chance: (
-                    "underfit" if t[-1] > 1.15 else "overfit" if v[-1] > 1.2 * min(v) else "healthy"
-                ),
+                _diagnosis(lambda t, v, chance: t[-1] > 1.15),
                 "You compare with a fixed number. With two classes chance is log 2 = 0.69, and 0.5 says little.",
+            ),
+            Mistake(
+                _diagnosis(lambda t, v, chance: t[-1] > 0.5 * t[0]),
+                "You compare with the first loss. `chance` is given: the first value may already be far below it.",
+            ),
+            Mistake(
+                _diagnosis(lambda t, v, chance: min(t) > 0.5 * chance),
+                "You take the lowest training loss. Asked is the last.",
+            ),
+            Mistake(
+                _diagnosis(overfit=lambda t, v: v[-1] > 1.2 * v[-2]),
+                "You compare with the epoch before. The lowest value may lie further back.",
+            ),
+            Mistake(
+                _diagnosis(overfit=lambda t, v: v[-1] > 1.2 * t[-1]),
+                "You compare validation with training. A fifth above means above the lowest *validation* loss.",
+            ),
+            Mistake(
+                _diagnosis(overfit=lambda t, v: v[-1] > min(v) + 0.2),
+                "A fifth above means 1.2 times, not 0.2 more.",
             ),
         ],
         hints=(

@@ -54,6 +54,11 @@ def _best(models, fits, key=lambda m: m[1]):
     return max(fitting, key=key)[0] if fitting else None
 
 
+def _first_choose(models, ms, mb):
+    name, _, its_ms, its_mb = max(models, key=lambda m: m[1])
+    return name if its_ms <= ms and its_mb <= mb else None
+
+
 def _after_the_add(x, w1, w2, projection=None, stride=1):
     inner, shortcut = _parts(x, w1, w2, projection, stride)
     return F.relu(F.conv2d(F.relu(inner), w2, padding=1)) + shortcut
@@ -77,6 +82,12 @@ def _no_shortcut(x, w1, w2, projection=None, stride=1):
 def _activated_shortcut(x, w1, w2, projection=None, stride=1):
     inner, shortcut = _parts(x, w1, w2, projection, stride)
     return F.relu(F.conv2d(F.relu(inner), w2, padding=1) + F.relu(shortcut))
+
+
+def _full_size_shortcut(x, w1, w2, projection=None, stride=1):
+    inner, _ = _parts(x, w1, w2, projection, stride)
+    shortcut = x if projection is None else F.conv2d(x, projection)
+    return F.relu(F.conv2d(F.relu(inner), w2, padding=1) + shortcut)
 
 
 def _second_stride(x, w1, w2, projection=None, stride=1):
@@ -132,7 +143,7 @@ EXERCISES = [
         hints=(
             "Write the three convolutions one below the other. Each has k · k · (channels in) · (channels out) weights.",
             "1 · 256 · 64 for the first, 9 · 64 · 64 for the second, and the third mirrors the first.",
-            "16384 + 36864 + 16384.",
+            "The third goes from 64 back to 256: 1 · 64 · 256. Multiply out each of the three, and add them up.",
         ),
     ),
     Exercise(
@@ -263,6 +274,11 @@ EXERCISES = [
                 _second_stride,
                 "The stride belongs to the first convolution; here the second one has it.",
             ),
+            Mistake(
+                _full_size_shortcut,
+                "At stride 2 the branch and the shortcut get different sizes. The stride belongs to the first convolution "
+                "and to the projection, to nothing else.",
+            ),
         ],
         hints=(
             "Write the branch first: convolution, ReLU, convolution. Then the shortcut, then one line that joins them.",
@@ -345,6 +361,7 @@ EXERCISES = [
             Case(MODELS, 100.0, 200.0),
             Case(MODELS[::-1], 50.0, 300.0),
             Case(MODELS[1:] + MODELS[:1], 60.0, 190.0),
+            Case([("dense", 72.0, 30.0, 15.0), ("fast", 70.0, 10.0, 45.0), MODELS[2]], 30.0, 50.0),
         ],
         mistakes=[
             Mistake(
@@ -368,6 +385,20 @@ EXERCISES = [
                     models, lambda m: m[2] <= ms and m[3] <= mb, key=lambda m: -m[2]
                 ),
                 "That is the fastest one that fits. Within the budgets, accuracy decides.",
+            ),
+            Mistake(
+                lambda models, ms, mb: _best(
+                    models, lambda m: m[2] <= ms and m[3] <= mb, key=lambda m: -m[3]
+                ),
+                "That is the one that needs the fewest MB. Whatever fits is small enough: compare the accuracies.",
+            ),
+            Mistake(
+                lambda models, ms, mb: _best(models, lambda m: m[2] <= ms and m[3] <= mb, key=lambda m: m),
+                "`max` of tuples compares the names. Give the accuracy as the key.",
+            ),
+            Mistake(
+                _first_choose,
+                "You chose first and checked afterwards. Throw out what does not fit, then choose.",
             ),
             Mistake(
                 lambda models, ms, mb: _best(models, lambda m: m[2] <= ms and m[3] <= mb, key=lambda m: 0),

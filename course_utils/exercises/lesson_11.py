@@ -105,6 +105,10 @@ def _last_crossing(labels, accuracy, target):
     return labels[0] if found is None and accuracy[0] >= target else found
 
 
+def _interp(labels, accuracy, target):
+    return None if max(accuracy) < target else np.exp(np.interp(target, accuracy, np.log(labels)))
+
+
 def _normal(shape, seed):
     return np.random.default_rng(seed).normal(size=shape).round(2)
 
@@ -134,6 +138,7 @@ _CURVES = [
     Case([10, 100, 1000], [0.5, 0.6, 0.85], 0.9),
     Case([10, 100, 1000], [0.7, 0.75, 0.85], 0.65),
     Case([10, 20, 40, 80, 160], [0.5, 0.75, 0.6, 0.65, 0.9], 0.7),
+    Case([10, 20, 40, 80], [0.5, 0.7, 0.6, 0.65], 0.66),
 ]
 
 EXERCISES = [
@@ -179,6 +184,7 @@ EXERCISES = [
             Case(9, 10, 4),
             Case(10, 10, 4),
             Case(25, 10, 4),
+            Case(45, 10, 4),
             Case(500, 10, 4),
             Case(3, 1, 5),
         ],
@@ -200,6 +206,17 @@ EXERCISES = [
                     layer == max(0, layers - 1 - step // every) for layer in range(layers)
                 ],
                 "Only one layer is awake at a time. A layer that has been woken stays awake.",
+            ),
+            Mistake(
+                lambda step, every, layers: [layer == layers - 1 - step // every for layer in range(layers)],
+                "You ask for the layer that woke last, with `==`. Those behind it stay awake: `>=`.",
+            ),
+            Mistake(
+                lambda step, every, layers: [
+                    layer in range(layers)[layers - 1 - step // every :] for layer in range(layers)
+                ],
+                "Your start index falls below 0 and counts from the end: late in training some layers fall asleep "
+                "again. Stop at 0.",
             ),
             Mistake(
                 lambda step, every, layers: [
@@ -260,6 +277,14 @@ EXERCISES = [
                 [True, False, True, True, False, True],
                 "Without `requires_grad` the scale gets no gradient, and the optimizer leaves it alone.",
             ),
+            Mistake(
+                [False, False, False, False, False, True],
+                "Neither `no_grad` nor `requires_grad` touches the running mean. Only `train()` and `eval()` rule it.",
+            ),
+            Mistake(
+                [False] * 6,
+                "Each setting leaves something to learn or to average. Ask for the two numbers one by one.",
+            ),
         ],
         hints=(
             "There are two independent switches. Which one belongs to the running mean, which one to the scale?",
@@ -280,6 +305,12 @@ EXERCISES = [
             Mistake(
                 _means_of_raw,
                 "The means are taken before the features have length 1, so a long vector counts more. Scale first, then average.",
+            ),
+            Mistake(
+                lambda features, targets, queries: _by_similarity(
+                    features, targets, queries, lambda a: a.mean(0)
+                ),
+                "Features and means have their own lengths. Scale each row: `axis=1, keepdims=True`.",
             ),
             Mistake(
                 lambda features, targets, queries: _by_similarity(
@@ -332,6 +363,22 @@ EXERCISES = [
                     -(w * mean[None, :, None, None]).sum((1, 2, 3)),
                 ),
                 "The bias lacks the division by std: (x - mean) / std subtracts mean / std.",
+            ),
+            Mistake(
+                lambda w, mean, std: (
+                    w / std[None, :, None, None],
+                    -(w / std[None, :, None, None] * (mean / std)[None, :, None, None]).sum((1, 2, 3)),
+                ),
+                "The new kernel is already divided by std. Your bias divides twice.",
+            ),
+            Mistake(
+                lambda w, mean, std: (w / std, -(w / std * mean).sum((1, 2, 3))),
+                "`std` was spread over the last axis of the kernel, which is its width. `std[None, :, None, None]` puts it "
+                "on the channels.",
+            ),
+            Mistake(
+                lambda w, mean, std: (w / std, -(w / std * mean[None, :, None, None]).sum((1, 2, 3))),
+                "The mean stands on the channels, but `std` on the width of the kernel: give it the same new axes.",
             ),
             Mistake(
                 lambda w, mean, std: (
@@ -431,6 +478,16 @@ EXERCISES = [
             Mistake(
                 _last_crossing,
                 "Measured curves go up and down. Take the first crossing, not the last.",
+            ),
+            Mistake(
+                _interp,
+                "`np.interp` needs accuracies that rise. This curve falls in between: look for the first crossing yourself.",
+            ),
+            Mistake(
+                lambda labels, accuracy, target: (
+                    None if accuracy[-1] < target else labels_needed(labels, accuracy, target)
+                ),
+                "You looked at the last size only. The curve may have reached the target before and fallen again.",
             ),
         ],
         hints=(

@@ -48,7 +48,12 @@ def _scaled(heat):
 
 
 def _unit_range(heat):
-    return (heat - heat.min()) / (heat.max() - heat.min())
+    scale = 1 / float(heat.max() - heat.min())  # a flat heat raises: there answers differ
+    return (heat - heat.min()) * scale
+
+
+def _weighted_maps(maps, gradients):
+    return (gradients.mean(axis=(1, 2))[:, None, None] * maps).sum(axis=0)
 
 
 def _path_mean(gradient, x, baseline, places):
@@ -78,6 +83,10 @@ def _rounds(picture, steps):
 
 def _weighted(picture):
     return float((picture * np.arange(1, picture.size + 1).reshape(picture.shape)).sum())
+
+
+def _top_row(picture):
+    return float(picture[0].sum())
 
 
 def _cubes(x):
@@ -121,6 +130,7 @@ EXERCISES = [
                 np.array([[[1.0, 0], [0, 1]], [[-1.0, 1], [-1, 0]]]),
             ),
             Case(np.ones((2, 2, 2)), -np.ones((2, 2, 2))),
+            Case(np.array([[[1.0, 2], [3, 4]], [[1, 1], [1, 1]]]), np.ones((2, 2, 2))),
         ],
         mistakes=[
             Mistake(
@@ -146,6 +156,14 @@ EXERCISES = [
             Mistake(
                 lambda a, g: np.maximum((g.mean(axis=(1, 2))[:, None, None] * a).sum(axis=0), 0),
                 "The heat is right up to its scale: divide by the largest value, where that is positive.",
+            ),
+            Mistake(
+                lambda a, g: _unit_range(np.maximum(_weighted_maps(a, g), 0)),
+                "You subtracted the smallest value. Zero means no evidence for the class; divide by the largest value only.",
+            ),
+            Mistake(
+                lambda a, g: _unit_range(_weighted_maps(a, g)),
+                "Min-max scaling hides the missing ReLU: the strongest evidence against the class becomes 0, and the middle becomes bright.",
             ),
         ],
         hints=(
@@ -183,6 +201,10 @@ EXERCISES = [
             Mistake(
                 [4.0, 4 / 3],
                 "That is the mean gradient. Multiply it by the way that each input went, 2 and 3.",
+            ),
+            Mistake(
+                [12.0, 6.0],
+                "You took 1/2 for the integral of t². It is 1/3.",
             ),
         ],
         hints=(
@@ -229,6 +251,18 @@ EXERCISES = [
                 lambda g, x, b, n: (x - b) * np.mean([g(x * t) for t in (np.arange(n) + 0.5) / n], axis=0),
                 "Your way starts at 0. It must start at the baseline: `baseline + (x - baseline) * t`.",
             ),
+            Mistake(
+                lambda g, x, b, n: (x - b) * _path_mean(g, x, b, np.linspace(0, 1, n)),
+                "These points include both ends. The midpoints are (k + 0.5) / steps.",
+            ),
+            Mistake(
+                lambda g, x, b, n: (x - b) * _path_mean(g, x, b, np.linspace(0, 1, n + 1)),
+                "Those `steps + 1` points are the limits of the steps. Take their midpoints, (k + 0.5) / steps.",
+            ),
+            Mistake(
+                lambda g, x, b, n: (x - b) * _path_mean(g, x, b, (np.arange(n) + 0.5) / n).mean(),
+                "That averages over the inputs too. `axis=0` averages over the steps.",
+            ),
         ],
         hints=(
             "Walk from `baseline` to `x` and ask for the gradient on the way.",
@@ -244,6 +278,7 @@ EXERCISES = [
             Case(np.sum, _PICTURE, _HEAT, 3),
             Case(_weighted, _PICTURE, _HEAT, 6),
             Case(np.max, _STRONG, _STRONG_HEAT, 4),
+            Case(_top_row, _PICTURE, _HEAT, 2),
         ],
         mistakes=[
             Mistake(
@@ -273,6 +308,22 @@ EXERCISES = [
             Mistake(
                 lambda s, p, h, n: _curve(s, p, _hottest(p), _rounds(p, n)),
                 "You sorted by the picture. The order comes from the heat.",
+            ),
+            Mistake(
+                lambda s, p, h, n: _curve(lambda q: s(q.ravel()), p, _hottest(h), _rounds(p, n)),
+                "`score` got a flat row of pixels. It takes a picture: give it the pixels in the shape (H, W).",
+            ),
+            Mistake(
+                lambda s, p, h, n: [s(p)] * (n + 1),
+                "Every score is that of the whole picture: nothing was removed. `flatten` makes a copy; use `.flat` or `ravel()` on your copy.",
+            ),
+            Mistake(
+                lambda s, p, h, n: _curve(s, p, np.argsort(-h), _rounds(p, n)),
+                "That sorts each row. `axis=None` sorts all pixels.",
+            ),
+            Mistake(
+                lambda s, p, h, n: _curve(s, p, np.argsort(-h).ravel(), _rounds(p, n)),
+                "You sorted each row and joined the results, so every number counts within its row. Sort all pixels at once: `axis=None`.",
             ),
         ],
         hints=(
@@ -318,6 +369,18 @@ EXERCISES = [
             Mistake(
                 lambda x, g, e, m, s: np.clip(x * s + m + e / 255 * np.sign(g), 0, 1),
                 "Those are pixels from 0 to 1. The network expects the prepared numbers: subtract the mean and divide by `std` again.",
+            ),
+            Mistake(
+                lambda x, g, e, m, s: x + e / 255 * np.sign(g),
+                "That is FGSM for bare pixels. Here `x` is prepared: bring the step into its units, and bring p back between 0 and 1.",
+            ),
+            Mistake(
+                lambda x, g, e, m, s: x + e * np.sign(g),
+                "You added levels of 255 to prepared numbers. Divide the step by 255 and by `std`, and bring p back between 0 and 1.",
+            ),
+            Mistake(
+                lambda x, g, e, m, s: np.clip(x + e / 255 * s * np.sign(g), (0 - m) / s, (1 - m) / s),
+                "You multiplied by `std`. A pixel step becomes a prepared one by dividing.",
             ),
         ],
         hints=(
@@ -404,6 +467,10 @@ EXERCISES = [
             Mistake(
                 lambda a, s, t: (s != t).mean(),
                 "That is the share of pictures in conflict. The answers do not enter it.",
+            ),
+            Mistake(
+                lambda a, s, t: (a == s)[(a == s) | (a == t)].mean(),
+                "Where both cues agree, your count takes a right answer for a choice of shape. Keep only those with `shapes != textures`.",
             ),
         ],
         hints=(

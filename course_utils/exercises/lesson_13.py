@@ -54,11 +54,28 @@ def _negative_precision_recall(m):
     return m[0, 0] / m[:, 0].sum(), m[0, 0] / m[0, :].sum()
 
 
-def _bins(confidence, correct, edges):
+def _bins(confidence, correct, edges, holds=lambda c, low, high: (c > low) & (c <= high)):
     for low, high in pairwise(edges):
-        inside = (confidence > low) & (confidence <= high)
+        inside = holds(confidence, low, high)
         if inside.any():
             yield inside.mean(), confidence[inside].mean() - correct[inside].mean()
+
+
+def _error_of(holds):
+    return lambda c, r, e: sum(share * abs(gap) for share, gap in _bins(c, r, e, holds))
+
+
+def _from_lower(c, low, high):
+    return (c >= low) & (c < high)
+
+
+def _around(middle, spread):
+    return middle - 1.96 * spread, middle + 1.96 * spread
+
+
+def _standardised(picture, correction):
+    x = torch.as_tensor(picture).float()  # one grey for all pixels raises: there answers differ
+    return ((x - x.mean()) * (1 / x.std(correction=correction).item()))[None, None]
 
 
 def _two_columns(p):
@@ -84,6 +101,7 @@ _CONFIDENCE = np.array([0.55, 0.58, 0.66, 0.71, 0.78, 0.83, 0.86, 0.92, 0.95, 0.
 _CORRECT = np.array([1, 0, 0, 1, 0, 1, 1, 1, 0, 1])
 _EDGES = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 _DRAWS = np.random.default_rng(0).integers(0, 40, (300, 40))
+_FEW = np.random.default_rng(141).integers(0, 20, (300, 20))
 _RIGHT = (np.arange(40) % 8 != 3).astype(float)
 
 EXERCISES = [
@@ -187,6 +205,10 @@ EXERCISES = [
                 lambda z, p: -(_two_columns(p) * F.log_softmax(z, 1)).mean(),
                 "The mean runs over the classes too, so the loss is half of what it should be. Sum over the classes, then average over the pictures.",
             ),
+            Mistake(
+                lambda z, p: F.binary_cross_entropy_with_logits(z[:, 1], p),
+                "The logit of one class alone is not enough: with two columns the sigmoid takes their difference, `logits[:, 1] - logits[:, 0]`.",
+            ),
         ],
         hints=(
             "The hard loss is minus the log-probability of the true class. Here both classes are a little true.",
@@ -235,6 +257,7 @@ EXERCISES = [
             Case(_CONFIDENCE, _CORRECT, _EDGES),
             Case(_CONFIDENCE, 1 - _CORRECT, np.array([0.5, 0.75, 1.0])),
             Case(np.array([0.55, 0.58, 0.66, 0.95]), np.array([1, 1, 1, 0]), _EDGES),
+            Case(np.array([0.55, 0.6, 0.65, 0.9, 0.95, 1.0]), np.array([1, 1, 0, 1, 1, 0]), _EDGES),
         ],
         mistakes=[
             Mistake(
@@ -261,6 +284,34 @@ EXERCISES = [
                 lambda c, r, e: len(c) * sum(share * abs(gap) for share, gap in _bins(c, r, e)),
                 "You weighted by counts, not by shares: divide by the number of pictures.",
             ),
+            Mistake(
+                lambda c, r, e: -sum(share * gap for share, gap in _bins(c, r, e)),
+                "Your gaps keep their sign, so doubt in one bin makes up for too much confidence in another. Take `abs` of each gap.",
+            ),
+            Mistake(
+                lambda c, r, e: np.abs(c - r).mean(),
+                "You took the absolute value for each picture. Average inside the bin first, then take the gap.",
+            ),
+            Mistake(
+                _error_of(_from_lower),
+                "Your bins hold their lower edge. A bin holds its upper one; with yours a confidence of exactly 1 falls out of every bin.",
+            ),
+            Mistake(
+                _error_of(lambda c, low, high: (c >= low) & (c <= high)),
+                "A confidence on an edge counts in two of your bins. A bin holds its upper edge, not its lower one.",
+            ),
+            Mistake(
+                _error_of(lambda c, low, high: (c > low) & (c < high)),
+                "A confidence on an edge is in none of your bins. A bin holds its upper edge: `<=`.",
+            ),
+            Mistake(
+                _error_of(lambda c, low, high: (c >= low) & ((c < high) | (high == 1))),
+                "You put an edge into the bin above it, as `np.histogram` does. Here it belongs to the bin below.",
+            ),
+            Mistake(
+                lambda c, r, e: _error_of(_from_lower)(c, r, [*e, np.inf]),
+                "`np.digitize` puts an edge into the bin above, and a confidence of 1 into a bin of its own. `right=True` changes both.",
+            ),
         ],
         hints=(
             "Per bin there are three numbers: how many pictures, how sure on average, how often right.",
@@ -272,7 +323,7 @@ EXERCISES = [
         id="13.6",
         title="A bootstrap interval",
         reference=interval,
-        cases=[Case(_RIGHT, _DRAWS), Case(1 - _RIGHT, _DRAWS), Case(_RIGHT[:20], _DRAWS[:, :20] % 20)],
+        cases=[Case(_RIGHT, _DRAWS), Case(1 - _RIGHT, _DRAWS), Case(_RIGHT[:20], _FEW)],
         mistakes=[
             Mistake(
                 lambda c, d: (np.quantile(c[d], 0.025), np.quantile(c[d], 0.975)),
@@ -293,6 +344,22 @@ EXERCISES = [
             Mistake(
                 lambda c, d: (c.mean() - 1.96 * c.std(), c.mean() + 1.96 * c.std()),
                 "That is the spread of single answers. The mean of N answers varies less, by the square root of N; the draws show by how much.",
+            ),
+            Mistake(
+                lambda c, d: np.percentile(c[d].mean(1), [0.025, 0.975]),
+                "`np.percentile` takes percents: 2.5 and 97.5. `np.quantile` takes 0.025 and 0.975.",
+            ),
+            Mistake(
+                lambda c, d: _around(c[d].mean(), c[d].mean(1).std()),
+                "That supposes a bell curve. Read the bounds off the draws: their quantiles.",
+            ),
+            Mistake(
+                lambda c, d: _around(c.mean(), c[d].mean(1).std()),
+                "A bell curve around the accuracy is as wide on both sides, and the draws need not be. Take their quantiles.",
+            ),
+            Mistake(
+                lambda c, d: _around(c.mean(), (c.mean() * (1 - c.mean()) / len(c)) ** 0.5),
+                "That formula uses no draw. The draws show the spread themselves: take their quantiles.",
             ),
         ],
         hints=(
@@ -332,8 +399,16 @@ EXERCISES = [
                 "One axis is missing: a batch of one grey picture has a batch axis and a channel axis.",
             ),
             Mistake(
-                lambda x: ((t := torch.as_tensor(x).float()) - t.mean())[None, None] / (t.std() + 1e-8),
+                lambda x: _standardised(x, 1),
                 "You standardised each picture by itself, which throws its brightness away. Use the constants that the weights were trained with.",
+            ),
+            Mistake(
+                lambda x: _standardised(x, 0),
+                "Each picture gets a mean and a deviation of its own here. The weights expect the same constants for every picture: 0.5 and 0.5.",
+            ),
+            Mistake(
+                lambda x: (torch.as_tensor(x).float() / 255 - 0.5 / 0.5)[None, None],
+                "Division binds closer than minus: 0.5 / 0.5 is 1. Put the difference in brackets.",
             ),
         ],
         hints=(

@@ -7,19 +7,19 @@ import torch.nn.functional as F
 from course_utils.exercises.bank import Case, Exercise, Mistake
 
 
-def iou(a, b):
+def iou_of(a, b):
     wide = max(0, min(a[2], b[2]) - max(a[0], b[0]))
     high = max(0, min(a[3], b[3]) - max(a[1], b[1]))
     shared = wide * high
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def corners(line, width, height):
+def corners_of(line, width, height):
     _, x, y, w, h = (float(part) for part in line.split())
     return (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height
 
 
-def kept(iou, scores, labels, threshold):
+def keep_boxes(iou, scores, labels, threshold):
     left, keep = list(np.argsort(-scores)), []
     while left:
         best = left.pop(0)
@@ -28,24 +28,24 @@ def kept(iou, scores, labels, threshold):
     return keep
 
 
-def exact_area(hits, wanted):
+def ap_of(hits, wanted):
     right = np.cumsum(hits)
     precision, recall = right / np.arange(1, len(hits) + 1), right / wanted
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return (envelope * np.diff(recall, prepend=0)).sum()
 
 
-def focal(logits, targets, gamma):
+def focal_sum(logits, targets, gamma):
     entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return ((1 - torch.exp(-entropy)) ** gamma * entropy).sum()
 
 
-def centreness(point, box):
+def middle(point, box):
     left, top, right, bottom = point[0] - box[0], point[1] - box[1], box[2] - point[0], box[3] - point[1]
     return (min(left, right) / max(left, right) * min(top, bottom) / max(top, bottom)) ** 0.5
 
 
-def share_saved(found, truth, always):
+def saved(found, truth, always):
     return 1 - np.abs(found - truth).mean(axis=0) / np.abs(always - truth).mean(axis=0)
 
 
@@ -57,9 +57,14 @@ def _shared(a, b):
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def _unclipped_iou(a, b):
-    shared = (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
-    return shared / (_area(a) + _area(b) - shared)
+def _iou_by(overlap):
+    """Intersection over union, from ``overlap(wide, high)`` of the sides as they are, negative where boxes are apart."""
+
+    def answer(a, b):
+        shared = overlap(min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1]))
+        return shared / (_area(a) + _area(b) - shared)
+
+    return answer
 
 
 def _hull_for_overlap(a, b):
@@ -92,7 +97,7 @@ def _fractions(line, width, height):
 
 
 def _turned(line, width, height):
-    return corners(line, height, width)
+    return corners_of(line, height, width)
 
 
 def _without_halves(line, width, height):
@@ -105,16 +110,25 @@ def _centre_and_size(line, width, height):
     return x * width, y * height, w * width, h * height
 
 
+def _overwritten(line, width, height):
+    return corners_of(line, *_line(line)[2:])
+
+
+def _corner_and_size(line, width, height):
+    x1, y1, x2, y2 = corners_of(line, width, height)
+    return x1, y1, x2 - x1, y2 - y1
+
+
 def _across_classes(iou, scores, labels, threshold):
-    return kept(iou, scores, np.zeros_like(labels), threshold)
+    return keep_boxes(iou, scores, np.zeros_like(labels), threshold)
 
 
 def _worst_first(iou, scores, labels, threshold):
-    return kept(iou, -scores, labels, threshold)
+    return keep_boxes(iou, -scores, labels, threshold)
 
 
 def _as_given(iou, scores, labels, threshold):
-    return kept(iou, -np.arange(len(scores), dtype=float), labels, threshold)
+    return keep_boxes(iou, -np.arange(len(scores), dtype=float), labels, threshold)
 
 
 def _the_dead_kill(iou, scores, labels, threshold):
@@ -126,13 +140,26 @@ def _the_dead_kill(iou, scores, labels, threshold):
     ]
 
 
-def _keeps_the_overlapping(iou, scores, labels, threshold):
-    left, keep = list(np.argsort(-scores)), []
-    while left:
-        best = left.pop(0)
-        keep.append(int(best))
-        left = [i for i in left if labels[i] != labels[best] or iou[best, i] > threshold]
-    return keep
+def _kept_where(stays):
+    def answer(iou, scores, labels, threshold):
+        left, keep = list(np.argsort(-scores)), []
+        while left:
+            best = left.pop(0)
+            keep.append(int(best))
+            left = [i for i in left if labels[i] != labels[best] or stays(iou[best, i], threshold)]
+        return keep
+
+    return answer
+
+
+def _class_after_class(iou, scores, labels, threshold):
+    rows = keep_boxes(iou, scores, labels, threshold)
+    return sorted(rows, key=lambda i: labels[i])
+
+
+def _places(iou, scores, labels, threshold):
+    order = np.argsort(-scores).tolist()
+    return [order.index(i) for i in keep_boxes(iou, scores, labels, threshold)]
 
 
 def _one_a_class(iou, scores, labels, threshold):
@@ -159,7 +186,7 @@ def _at_levels(count):
 
 
 def _recall_of_found(hits, wanted):
-    return exact_area(hits, max(1, int(np.sum(hits))))
+    return ap_of(hits, max(1, int(np.sum(hits))))
 
 
 def _mean_at_hits(hits, wanted):
@@ -170,6 +197,19 @@ def _mean_at_hits(hits, wanted):
 def _envelope_from_the_left(hits, wanted):
     precision, recall = _curve(hits, wanted)
     return (np.maximum.accumulate(precision) * np.diff(recall, prepend=0)).sum()
+
+
+def _without_first_step(hits, wanted):
+    precision, recall = _curve(hits, wanted)
+    return (np.maximum.accumulate(precision[::-1])[::-1][1:] * np.diff(recall)).sum()
+
+
+def _straight_lines(*start):
+    def answer(hits, wanted):
+        precision, recall = _curve(hits, wanted)
+        return np.trapezoid([*start[1:], *precision], [*start[:1], *recall])
+
+    return answer
 
 
 def _last_precision(hits, wanted):
@@ -185,11 +225,24 @@ def _focal_with(weight):
 
 
 def _focal_on_logits_twice(logits, targets, gamma):
-    return focal(logits.sigmoid(), targets, gamma)
+    return focal_sum(logits.sigmoid(), targets, gamma)
+
+
+def _focal_of(reduction):
+    def answer(logits, targets, gamma):
+        entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction=reduction)
+        return (1 - torch.exp(-entropy)) ** gamma * entropy
+
+    return answer
+
+
+def _weights_times_mean(logits, targets, gamma):
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return ((1 - torch.exp(-entropy)) ** gamma).sum() * entropy.mean()
 
 
 def _focal_mean(logits, targets, gamma):
-    return focal(logits, targets, gamma) / logits.numel()
+    return focal_sum(logits, targets, gamma) / logits.numel()
 
 
 def _sides(point, box):
@@ -197,11 +250,11 @@ def _sides(point, box):
 
 
 def _without_root(point, box):
-    return centreness(point, box) ** 2
+    return middle(point, box) ** 2
 
 
 def _inverted(point, box):
-    return 1 / centreness(point, box)
+    return 1 / middle(point, box)
 
 
 def _mixed_axes(point, box):
@@ -222,6 +275,9 @@ _PAIRS = [
     Case((1, 2, 6, 8), (3, 3, 5, 12)),
     Case((0, 0, 2, 3), (5, 7, 9, 9)),
     Case((2, 2, 8, 6), (2, 2, 8, 6)),
+    Case((0, 0, 4, 4), (1, 6, 3, 9)),
+    Case((0, 0, 4, 4), (6, 1, 9, 3)),
+    Case((2.5, 3, 4, 4.5), (0, 0, 10, 8)),
 ]
 _LINES = [
     Case("0 0.5 0.25 0.2 0.1", 640, 480),
@@ -242,6 +298,7 @@ _BOXES = [
     Case(_IOU, np.array([0.5, 0.9, 0.6, 0.8, 0.7]), np.array([0, 0, 0, 0, 0]), 0.55),
     Case(_IOU, np.array([0.3, 0.6, 0.9, 0.7, 0.8]), np.array([1, 0, 0, 0, 1]), 0.35),
     Case(_IOU, np.array([0.6, 0.7, 0.9, 0.8, 0.5]), np.array([0, 0, 0, 0, 0]), 0.65),
+    Case(_IOU, np.array([0.6, 0.9, 0.8, 0.7, 0.5]), np.array([0, 0, 1, 0, 0]), 0.5),
 ]
 _HITS = [
     Case(np.array([1, 0, 1, 1, 0]), 4),
@@ -267,11 +324,11 @@ EXERCISES = [
     Exercise(
         id="14.1",
         title="Intersection over union",
-        reference=iou,
+        reference=iou_of,
         cases=_PAIRS,
         mistakes=[
             Mistake(
-                _unclipped_iou,
+                _iou_by(lambda wide, high: wide * high),
                 "Boxes that do not touch get an overlap: two negative sides multiply to a positive area. Clip each side at 0 before you multiply.",
             ),
             Mistake(
@@ -294,6 +351,38 @@ EXERCISES = [
                 _xywh_iou,
                 "You read the last two numbers as width and height. They are the lower right corner here; COCO files have the other format.",
             ),
+            Mistake(
+                _iou_by(lambda wide, high: max(0, wide * high)),
+                "You clipped the product, and two negative sides multiply to a positive area. Clip each side at 0 first.",
+            ),
+            Mistake(
+                _iou_by(lambda wide, high: abs(wide) * abs(high)),
+                "`abs` turns the gap between two boxes into an overlap. A negative side means 0.",
+            ),
+            Mistake(
+                _iou_by(lambda wide, high: 0 if wide <= 0 and high <= 0 else wide * high),
+                "Boxes that are apart along one axis get a negative overlap. One gap is enough for 0: `or`, or clip each side.",
+            ),
+            Mistake(
+                _iou_by(lambda wide, high: max(0, wide) * high),
+                "You clipped the width only. Boxes one above the other then get a negative overlap: clip the height, too.",
+            ),
+            Mistake(
+                _iou_by(lambda wide, high: wide * max(0, high)),
+                "You clipped the height only. Boxes side by side then get a negative overlap: clip the width, too.",
+            ),
+            Mistake(
+                lambda a, b: _shared(a, b) / _area(a),
+                "You divided by one of the boxes. The union belongs to both.",
+            ),
+            Mistake(
+                lambda a, b: _shared(a, b) / _area(b),
+                "You divided by the second box alone. Exchanging the boxes must not change the result: divide by the union.",
+            ),
+            Mistake(
+                lambda a, b: 2 * _shared(a, b) / (_area(a) + _area(b)),
+                "That is the Dice coefficient: twice the overlap over the sum. IoU divides by the union.",
+            ),
         ],
         hints=(
             "The overlap of two boxes is a box itself. Where does it start, and where does it end?",
@@ -304,7 +393,7 @@ EXERCISES = [
     Exercise(
         id="14.2",
         title="A line of a YOLO file",
-        reference=corners,
+        reference=corners_of,
         cases=_LINES,
         mistakes=[
             Mistake(
@@ -327,6 +416,22 @@ EXERCISES = [
                 _centre_and_size,
                 "That is centre and size in pixels. Corners are asked for: x1, y1, x2, y2.",
             ),
+            Mistake(
+                lambda *line: [round(corner) for corner in corners_of(*line)],
+                "You rounded. A corner may lie between two pixels.",
+            ),
+            Mistake(
+                lambda *line: [int(corner) for corner in corners_of(*line)],
+                "You cut off what follows the point. A corner is a float and may lie between two pixels.",
+            ),
+            Mistake(
+                _overwritten,
+                "You overwrote the picture's `width` and `height` with the box's. Give them other names.",
+            ),
+            Mistake(
+                _corner_and_size,
+                "The last two are width and height. Asked is the lower right corner.",
+            ),
         ],
         hints=(
             "The line is `class x y width height`, all but the class as fractions of the picture. Of which point are x and y?",
@@ -337,7 +442,7 @@ EXERCISES = [
     Exercise(
         id="14.3",
         title="Non-maximum suppression, class by class",
-        reference=kept,
+        reference=keep_boxes,
         cases=_BOXES,
         mistakes=[
             Mistake(
@@ -357,12 +462,32 @@ EXERCISES = [
                 "A box that has been removed removes others. It is gone: only boxes that are kept may suppress.",
             ),
             Mistake(
-                _keeps_the_overlapping,
+                _kept_where(lambda overlap, threshold: overlap > threshold),
                 "The comparison is turned around: you removed what does *not* overlap.",
             ),
             Mistake(
                 _one_a_class,
                 "You kept one box a class. Others of the class stay if they overlap no kept box by more than the threshold.",
+            ),
+            Mistake(
+                _kept_where(lambda overlap, threshold: overlap >= threshold),
+                "You dropped the boxes below the threshold, which are no duplicates. Drop those above it.",
+            ),
+            Mistake(
+                _kept_where(lambda overlap, threshold: overlap < threshold),
+                "A box whose IoU equals the threshold stays: it goes only above it.",
+            ),
+            Mistake(
+                _class_after_class,
+                "The rows stand class by class. Best first means over all classes.",
+            ),
+            Mistake(
+                lambda *boxes: sorted(keep_boxes(*boxes)),
+                "The rows stand in the order of the file. Best first: sort by score.",
+            ),
+            Mistake(
+                _places,
+                "Those are places in the sorted list. Return the rows: `order[place]`.",
             ),
         ],
         hints=(
@@ -374,7 +499,7 @@ EXERCISES = [
     Exercise(
         id="14.4",
         title="The exact area under the envelope",
-        reference=exact_area,
+        reference=ap_of,
         cases=_HITS,
         mistakes=[
             Mistake(
@@ -405,6 +530,18 @@ EXERCISES = [
                 _last_precision,
                 "That is the precision of the whole list, at one threshold. AP is the area under the whole curve.",
             ),
+            Mistake(
+                _without_first_step,
+                "The first step of recall, from 0, is missing.",
+            ),
+            Mistake(
+                _straight_lines(),
+                "That joins the points by straight lines. The area is made of steps under the envelope.",
+            ),
+            Mistake(
+                _straight_lines(0, 1),
+                "That is the area under slanted lines from recall 0, precision 1 on. Take the envelope and the steps of recall.",
+            ),
         ],
         hints=(
             "After each detection there is a precision and a recall. Where does recall rise, and by how much?",
@@ -415,7 +552,7 @@ EXERCISES = [
     Exercise(
         id="14.5",
         title="Focal loss without alpha",
-        reference=focal,
+        reference=focal_sum,
         cases=_LOGITS,
         mistakes=[
             Mistake(
@@ -442,6 +579,26 @@ EXERCISES = [
                 _focal_with(lambda z, t, g, right: 1.0),
                 "That is plain cross-entropy, focal loss with gamma 0.",
             ),
+            Mistake(
+                _focal_of("mean"),
+                'You weighed the mean. Each place has its own weight: `reduction="none"` first, sum last.',
+            ),
+            Mistake(
+                _focal_of("sum"),
+                'You weighed the sum. Every place must get its weight before: `reduction="none"` first, sum last.',
+            ),
+            Mistake(
+                _weights_times_mean,
+                'The entropy is one mean over all places here. With `reduction="none"` each weight meets the entropy of its own place.',
+            ),
+            Mistake(
+                _focal_with(lambda z, t, g, right: (1 - right) ** g * (0.75 - 0.5 * t)),
+                "There is an alpha of 0.25 in it, which `sigmoid_focal_loss` takes unless you say otherwise. `alpha=-1` leaves it out.",
+            ),
+            Mistake(
+                _focal_with(lambda z, t, g, right: (1 - right) ** g * t),
+                "Only the places with target 1 are there. Background costs too.",
+            ),
         ],
         hints=(
             "Cross-entropy is minus the logarithm of the probability of the truth. How do you get that probability back?",
@@ -452,7 +609,7 @@ EXERCISES = [
     Exercise(
         id="14.6",
         title="Centre-ness",
-        reference=centreness,
+        reference=middle,
         cases=_PLACES,
         mistakes=[
             Mistake(
@@ -485,7 +642,7 @@ EXERCISES = [
     Exercise(
         id="14.7",
         title="What the detector saves",
-        reference=share_saved,
+        reference=saved,
         cases=_COUNTS,
         mistakes=[
             Mistake(
@@ -519,6 +676,16 @@ EXERCISES = [
             Mistake(
                 lambda found, truth, always: 1 - np.abs(found - truth).mean(axis=0) / truth.mean(axis=0),
                 "You divided by how many there are. The rival's error is the measure: what would have been wrong without a detector?",
+            ),
+            Mistake(
+                lambda *counts: np.maximum(saved(*counts), 0),
+                "You cut off what is below 0. A detector that is worse than the rival must show it.",
+            ),
+            Mistake(
+                lambda found, truth, always: (
+                    1 - ((found - truth) ** 2).mean(axis=0) / ((always - truth) ** 2).mean(axis=0)
+                ),
+                "Those are squared errors. The mean absolute error takes `abs`.",
             ),
         ],
         hints=(

@@ -63,6 +63,12 @@ def _strips(mask, factor):
     return np.where(votes.any(-1), votes.argmax(-1), 255)
 
 
+def _first_come(mask, factor, ignored=255):
+    blocks = _pooled(mask, factor).swapaxes(1, 2)
+    votes = [[[k for k in block.ravel().tolist() if k != ignored] for block in row] for row in blocks]
+    return np.array([[max(known, key=known.count, default=255) for known in row] for row in votes])
+
+
 def _gaps(p, t):
     return ndimage.distance_transform_edt(~t)[p], ndimage.distance_transform_edt(~p)[t]
 
@@ -121,6 +127,10 @@ EXERCISES = [
             Mistake(
                 lambda z, y: 2 * (z.softmax(-1) * y).sum() / (z.softmax(-1).sum() + y.sum()),
                 "A softmax over the columns makes the pixels of a row compete with each other. One logit a pixel means a sigmoid.",
+            ),
+            Mistake(
+                lambda z, y: (2 * (torch.sigmoid(z) * y).sum() + 1) / (torch.sigmoid(z).sum() + y.sum() + 1),
+                "The 1 above and below is a habit of training losses; on small pictures it changes the score. Leave it out.",
             ),
         ],
         hints=(
@@ -196,6 +206,14 @@ EXERCISES = [
                 lambda n, t, o: [*range(0, n - t, t - o), n - t - 1],
                 "Off by one: a tile that starts at `length - tile` ends exactly at the last pixel.",
             ),
+            Mistake(
+                lambda n, t, o: [*range(0, n - t + 1, t - o), n - t],
+                "Where the step divides `length - tile`, the last start stands there twice. Stop the range before it.",
+            ),
+            Mistake(
+                lambda n, t, o: list(range(0, n - t, t - o)),
+                "The tile that ends with the row is missing: add `length - tile`.",
+            ),
         ],
         hints=(
             "How far is the start of one tile from the start of the next, if they share `overlap` pixels?",
@@ -270,6 +288,10 @@ EXERCISES = [
                 lambda m, s: (_sizes(ndimage.label(~m)[0])[1:] < s).sum(),
                 "Those are the specks. Cells have at least `smallest` pixels.",
             ),
+            Mistake(
+                lambda m, s: (_sizes(ndimage.label(~m)[0])[1:] > s).sum(),
+                "*Fewer than* `smallest` are left out, so an area of exactly `smallest` pixels counts: `>=`.",
+            ),
         ],
         hints=(
             "Cells are what a membrane separates. Which array do you label?",
@@ -285,10 +307,12 @@ EXERCISES = [
             Case(np.array([0.9, 0.7, 0.55, 0.3]), 5, 6),
             Case(np.array([0.8, 0.2, 0.1]), 3, 8),
             Case(np.array([0.95, 0.6]), 9, 2),
+            Case(np.array([0.5, 0.8]), 3, 3),
+            Case(np.array([0.4, 0.2]), 2, 3),
         ],
         mistakes=[
             Mistake(
-                lambda i, p, t: i[i > 0.5].mean(),
+                lambda i, p, t: float(i[i > 0.5].sum()) / int((i > 0.5).sum()),
                 "That is the segmentation quality: how well the matched objects fit. What was missed and what was invented costs nothing yet.",
             ),
             Mistake(
@@ -311,6 +335,18 @@ EXERCISES = [
                 lambda i, p, t: i[i > 0.5].sum() / p,
                 "You divided by the predicted objects alone, so missing objects is free.",
             ),
+            Mistake(
+                lambda i, p, t: i[i > 0.5].sum() / (p + t),
+                "Divide by half of `predicted + true`: with every object matched perfectly the quality must be 1; yours is one half.",
+            ),
+            Mistake(
+                lambda i, p, t: i[i >= 0.5].sum() / ((p + t) / 2),
+                "An overlap of exactly one half is no match: two objects could both have it.",
+            ),
+            Mistake(
+                lambda i, p, t: panoptic_quality(i, p, t) if (i > 0.5).any() else np.nan,
+                "Without any match your mean is one of nothing, NaN. The quality is 0 then: divide the sum of the overlaps, not their mean.",
+            ),
         ],
         hints=(
             "Above: the overlaps of the matches. Below: matches, plus half of what was missed and half of what was invented.",
@@ -326,6 +362,7 @@ EXERCISES = [
             Case(_CLASSES, 2),
             Case(_CLASSES.T, 2),
             Case(_RNG.integers(0, 4, (6, 9)), 3),
+            Case(np.array([[2, 1], [1, 2]]), 2),
         ],
         mistakes=[
             Mistake(
@@ -347,6 +384,18 @@ EXERCISES = [
             Mistake(
                 lambda m, f: m[f // 2 :: f, f // 2 :: f],
                 "You took one pixel of each block. No class is invented, but one wrong pixel decides; the whole block shall vote.",
+            ),
+            Mistake(
+                lambda m, f: m[::f, ::f],
+                "The top left pixel of each block decides, whatever the others say. No class is invented, but the whole block shall vote.",
+            ),
+            Mistake(
+                _first_come,
+                "Of two equally common classes you took the one that came first; asked for is the smaller number.",
+            ),
+            Mistake(
+                lambda m, f: _first_come(m, f, ignored=None),
+                "Two slips: 255 votes, and of equally common classes the one that came first wins. Leave 255 out and take the smaller number.",
             ),
             Mistake(
                 _strips,

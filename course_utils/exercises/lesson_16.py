@@ -21,7 +21,7 @@ def rates(scores, genuine, threshold):
     return accepted[~genuine].mean(), (~accepted[genuine]).mean()
 
 
-def equal_error(scores, genuine):
+def equal_error_at(scores, genuine):
     far = np.array([(scores[~genuine] >= t).mean() for t in np.sort(scores)])
     frr = np.array([(scores[genuine] < t).mean() for t in np.sort(scores)])
     k = np.abs(far - frr).argmin()
@@ -64,11 +64,11 @@ def _similarities(seed, n):
     return x @ x.T
 
 
-def _pairs(seed, genuine, impostor, gap=1.0):
+def _pairs(seed, genuine, impostor, gap=1.0, digits=3):
     random = np.random.default_rng(seed)
     scores = np.concatenate([random.normal(gap, 0.6, genuine), random.normal(0, 0.6, impostor)])
     order = random.permutation(len(scores))
-    return np.round(scores[order], 3), (np.arange(len(scores)) < genuine)[order]
+    return np.round(scores[order], digits), (np.arange(len(scores)) < genuine)[order]
 
 
 def _all_twice(s, p):
@@ -117,9 +117,9 @@ def _at_middle(s, g):
     return ((s[~g] >= t).mean() + (s[g] < t).mean()) / 2
 
 
-def _top(values, far):
+def _top(values, far, off=0):
     values = np.sort(values)[::-1]
-    return values[int(far * len(values)) - 1]
+    return values[int(far * len(values)) - 1 + off]
 
 
 def _over_pairs(rejected, who, draws):
@@ -149,15 +149,17 @@ def _two_deviations(rejected, who, draws):
     return middle - half, middle + half
 
 
-def _arcface_variant(normal=True, everybody=False, sign=1, cosface=False, inside=False):
+def _arcface_variant(
+    normal=True, everybody=False, sign=1, cosface=False, inside=False, clamp=True, scaled=True
+):
     def answer(x, w, person, scale, margin):
         cosine = F.normalize(x, dim=1) @ F.normalize(w, dim=1).T if normal else x @ w.T
-        angle = cosine.clamp(-1 + 1e-6, 1 - 1e-6).arccos()
+        angle = (cosine.clamp(-1 + 1e-6, 1 - 1e-6) if clamp else cosine).arccos()
         true = torch.ones_like(cosine, dtype=torch.bool) if everybody else F.one_hot(person, len(w)) == 1
         harder = cosine - margin if cosface else (angle + sign * margin).cos()
         if inside:
             return torch.where(true, (scale * angle + margin).cos(), scale * cosine)
-        return scale * torch.where(true, harder, cosine)
+        return (scale if scaled else 1) * torch.where(true, harder, cosine)
 
     return answer
 
@@ -179,6 +181,11 @@ def _mean_before_length(vector, pictures, names, threshold):
     templates = templates / np.linalg.norm(templates, axis=1, keepdims=True)
     scores = templates @ (vector / np.linalg.norm(vector))
     return people[scores.argmax()] if scores.max() >= threshold else "unknown"
+
+
+def _short_template(vector, pictures, names, threshold):
+    unit = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
+    return _not_normalised(vector / np.linalg.norm(vector), unit, names, threshold)
 
 
 def _first_above(vector, pictures, names, threshold):
@@ -229,6 +236,10 @@ EXERCISES = [
             Mistake(
                 lambda s, p: s[np.triu_indices(len(p), k=1)],
                 "Those are all pairs. Keep those whose two pictures show one person.",
+            ),
+            Mistake(
+                lambda s, p: s[p[:, None] == p],
+                "Each pair is there twice, and each picture with itself. Take the entries above the diagonal.",
             ),
         ],
         hints=(
@@ -301,6 +312,10 @@ EXERCISES = [
                 "A score that equals the threshold is accepted: `>=`. With rounded scores the difference is large.",
             ),
             Mistake(
+                lambda s, g, t: ((s[~g] > t).mean(), (s[g] < t).mean()),
+                "A pair whose score equals the threshold is in neither of your rates. It is accepted, so an impostor's counts: `>=` in the first.",
+            ),
+            Mistake(
                 lambda s, g, t: ((s[g] >= t).mean(), (s[~g] < t).mean()),
                 "Those are the right decisions: genuine pairs accepted and impostors rejected. Asked for are the errors.",
             ),
@@ -314,7 +329,7 @@ EXERCISES = [
     Exercise(
         id="16.4",
         title="The equal error rate",
-        reference=equal_error,
+        reference=equal_error_at,
         cases=[
             Case(*_pairs(3, 20, 200)),
             Case(*_pairs(4, 15, 90, gap=0.7)),
@@ -339,7 +354,7 @@ EXERCISES = [
                 "Half-way between the two mean scores the rates are equal only if both kinds of pairs spread alike. Search for the crossing.",
             ),
             Mistake(
-                lambda s, g: 1 - equal_error(s, g),
+                lambda s, g: 1 - equal_error_at(s, g),
                 "That is one minus the equal error rate: the share that is right at that threshold.",
             ),
         ],
@@ -357,6 +372,7 @@ EXERCISES = [
             Case(*_pairs(6, 20, 100), *_pairs(7, 25, 300, gap=0.8), 0.05),
             Case(*_pairs(8, 30, 200), *_pairs(9, 20, 150), 0.1),
             Case(*_pairs(10, 60, 300), *_pairs(11, 40, 400), 0.02),
+            Case(*_pairs(19, 40, 130, digits=1), *_pairs(20, 30, 200, digits=1), 0.075),
         ],
         mistakes=[
             Mistake(
@@ -379,10 +395,26 @@ EXERCISES = [
                 lambda cs, cg, s, g, far: (s >= _top(cs[~cg], far)).mean(),
                 "The threshold is right. Then you counted genuine pairs too, whose acceptance is no error: divide by the impostor pairs.",
             ),
+            Mistake(
+                lambda cs, cg, s, g, far: (s[~g] >= _top(cs[~cg], far, off=1)).mean(),
+                "Your threshold lies below the k-th highest impostor. Sorted from the top, that one stands at `k - 1`.",
+            ),
+            Mistake(
+                lambda cs, cg, s, g, far: (s[~g] > _top(cs[~cg], far, off=1)).mean(),
+                "Your threshold lies below the k-th highest impostor, and `>` does not repair that: other people's scores fall between. Take the k-th itself, with `>=`.",
+            ),
+            Mistake(
+                lambda cs, cg, s, g, far: (s[~g] > _top(cs[~cg], far)).mean(),
+                "A score that reaches the threshold is accepted: `>=`. With rounded scores several are equal to it.",
+            ),
+            Mistake(
+                lambda cs, cg, s, g, far: (s[~g] >= np.sort(cs[~cg])[-round(far * sum(~cg))]).mean(),
+                "`far` times the number of impostors need not be whole: round it *down*, with `int`. Rounded up, one more than the stated share gets in.",
+            ),
         ],
         hints=(
             "Two groups of people: one chooses, the other checks. Which arrays may the threshold see?",
-            "Sort the impostor scores of the first group from high to low; the threshold is the one at position `far * n`.",
+            "Sort the impostor scores of the first group from high to low and take the k-th. At which index does Python keep the k-th entry?",
             "`np.sort(choose_scores[~choose_genuine])[::-1][int(far * n) - 1]`, then count `check` impostors that reach it.",
         ),
     ),
@@ -448,6 +480,14 @@ EXERCISES = [
                 _arcface_variant(inside=True),
                 "The scale stands inside the cosine. It multiplies the finished cosine, to let the softmax become sure.",
             ),
+            Mistake(
+                _arcface_variant(normal=False, clamp=False),
+                "Vectors and directions are not of length 1, so the products are no cosines, and `arccos` of a number above 1 is NaN. Normalise both.",
+            ),
+            Mistake(
+                _arcface_variant(scaled=False),
+                "The scale is missing: cosines lie between -1 and 1, too close for a softmax to become sure.",
+            ),
         ],
         hints=(
             "What must the lengths be, so that a product is the cosine of an angle?",
@@ -472,6 +512,7 @@ EXERCISES = [
                 ([-0.1, 0.2], 0.75),
                 ([0.6, 0.64], 0.6),
                 ([0.9, 0.8], 0.98),
+                ([1.0, 0.1], 0.9),
             )
         ],
         mistakes=[
@@ -486,6 +527,10 @@ EXERCISES = [
             Mistake(
                 _mean_before_length,
                 "You averaged vectors of different lengths, so one long one decides the template. Give each picture length 1 first, then the mean, then the mean length 1.",
+            ),
+            Mistake(
+                _short_template,
+                "The mean of unit vectors is shorter than 1, most of all for people whose pictures differ. Give the template length 1 before you multiply.",
             ),
             Mistake(
                 _first_above,

@@ -50,6 +50,16 @@ def _grey(values, level, width):
     return np.clip((values - level) / width + 0.5, 0, 1)
 
 
+def _stretched(stored, slope, intercept, level, width):
+    grey = to_grey(stored, slope, intercept, level, width)
+    return (grey - grey.min()) / (grey.max() - grey.min())
+
+
+def _by_ranks(targets, scores):
+    ranks = scores.argsort().argsort()[targets == 1]
+    return (ranks.sum() - sum(range(len(ranks)))) / (len(ranks) * (targets == 0).sum())
+
+
 def _quantile(scores, share):
     return np.quantile(scores, share)
 
@@ -81,6 +91,13 @@ _OPERATING = [
     Case(*_people(200, 0.0), *_people(160, 0.4), 0.9),
     Case(*_people(160, 0.3), *_people(245, 0.0), 0.8),
     Case(*_people(250, -0.2), *_people(248, 0.2), 0.95),
+    Case(
+        np.array([0, 0, 0, 0, 0, 1]),
+        np.arange(1.0, 7),
+        np.array([1, 1, 1, 0]),
+        np.array([4.0, 5, 3, 9]),
+        0.75,
+    ),
 ]
 _COUNTS = [
     Case(np.array([12.0, 9.0, 15.0, 11.0, 20.0]), np.array([11.0, 11.0, 14.0, 15.0, 17.0])),
@@ -97,6 +114,7 @@ EXERCISES = [
             Case(_STORED, 1.0, -1024.0, 40.0, 400.0),
             Case(_STORED, 0.5, -200.0, 300.0, 900.0),
             Case(_STORED, 2.0, -1000.0, 100.0, 1500.0),
+            Case(np.array([[1000.0, 1050, 1100]]), 1.0, -1024.0, 40.0, 400.0),
         ],
         mistakes=[
             Mistake(
@@ -122,6 +140,10 @@ EXERCISES = [
             Mistake(
                 lambda s, a, b, c, w: _grey(s * a + b, c, 2 * w),
                 "The window is twice as wide as asked: `width` is from end to end, so half of it lies on each side of the level.",
+            ),
+            Mistake(
+                _stretched,
+                "You stretched what is there. The ends belong to the window, so that one grey means one value in all pictures.",
             ),
         ],
         hints=(
@@ -226,6 +248,10 @@ EXERCISES = [
                 lambda t, s: s[t == 1].mean() - s[t == 0].mean() + 0.5,
                 "You compared means. One extreme score would move them; count pairs instead.",
             ),
+            Mistake(
+                _by_ranks,
+                "`argsort` gives equal scores different ranks; ties share the mean rank.",
+            ),
         ],
         hints=(
             "Take one positive and one negative case. When is the score right about the two?",
@@ -296,6 +322,14 @@ EXERCISES = [
                 lambda ct, cs, tt, ts, sp: (ts > _quantile(cs[ct == 0], sp)).mean(),
                 "That is the share of all test people who are called positive. Sensitivity looks at the sick ones only.",
             ),
+            Mistake(
+                lambda ct, cs, tt, ts, sp: (tt[ts > _quantile(cs[ct == 0], sp)] == 1).mean(),
+                "That is the share of alarms that are right. Sensitivity is the share of the sick who are found.",
+            ),
+            Mistake(
+                lambda ct, cs, tt, ts, sp: (ts[tt == 1] >= _quantile(cs[ct == 0], sp)).mean(),
+                "Positive means *above* the threshold. A score that equals it is cleared: `>`.",
+            ),
         ],
         hints=(
             "Two groups of people, two jobs: one chooses the threshold, the other judges it.",
@@ -337,6 +371,10 @@ EXERCISES = [
                     (r - m).mean() + 1.96 * (r - m).std(ddof=1),
                 ),
                 "The sign is turned: measured minus reference, so that counting too many is a positive bias.",
+            ),
+            Mistake(
+                lambda m, r: ((m - r).mean() - 1.96 * (m - r).std(), (m - r).mean() + 1.96 * (m - r).std()),
+                "`std()` of NumPy divides by n. From a sample, divide by n - 1: `ddof=1`.",
             ),
         ],
         hints=(

@@ -91,6 +91,7 @@ _FRAMES = np.array(
     ]
 )
 _FRAMES3 = np.concatenate([_FRAMES, [[[10, 0, 4], [0, 30, 1], [2, 0, 5]]]])
+_INVENTED = np.array([[[10, 0, 1], [0, 8, 0], [0, 0, 0]]])
 _X = np.array([4.0, 8, 12, 18, 25, 33])
 _TOGETHER = np.array([[30, 12, 0], [25, 4, 0], [0, 0, 18], [3, 0, 0]])
 _TOGETHER2 = np.array([[10, 9], [9, 1]])
@@ -98,7 +99,7 @@ _BEFORE, _AFTER = np.array([50.0, 40, 70, 60]), np.array([48.0, 38, 73, 62])
 _RNG = np.random.default_rng(5)
 _SURE = _RNG.random(60) * 0.6 + 0.4
 _RIGHT = (_RNG.random(60) < _SURE**2).astype(float)
-_FEW, _FEWRIGHT = np.array([0.95, 0.9, 0.92, 0.55, 1.0]), np.array([1.0, 0, 1, 1, 1])
+_FEW, _FEWRIGHT = np.array([0.95, 0.91, 0.92, 0.55, 1.0]), np.array([1.0, 1, 1, 1, 0])
 
 EXERCISES = [
     Exercise(
@@ -212,7 +213,13 @@ EXERCISES = [
         id="18.4",
         title="Mean IoU over many frames",
         reference=mean_iou,
-        cases=[Case(_FRAMES), Case(_FRAMES3), Case(_FRAMES3[::2])],
+        cases=[
+            Case(_FRAMES),
+            Case(_FRAMES3),
+            Case(_FRAMES3[::2]),
+            Case(_INVENTED),
+            Case(_INVENTED.swapaxes(1, 2)),
+        ],
         mistakes=[
             Mistake(
                 lambda m: np.nanmean([np.nanmean(_iou_of(one)) for one in m]),
@@ -231,14 +238,24 @@ EXERCISES = [
                 "That is the Dice coefficient: it divides by the sum of both areas. The union has the overlap once.",
             ),
             Mistake(
-                lambda m: np.mean(
-                    [r for r in np.diag(np.sum(m, 0)) / np.maximum(np.sum(m, 0).sum(1), 1e-9) if r > 0]
-                ),
+                lambda m: np.mean([row[k] / row.sum() for k, row in enumerate(np.sum(m, 0)) if row.any()]),
                 "That is the recall of each class: false alarms cost nothing in it. The union holds them too.",
             ),
             Mistake(
                 lambda m: np.nanmean([_iou_of(np.nan_to_num(one)) for one in m]),
                 "All frames and classes went into one mean, so a class counts as often as it occurs in a frame. First add the matrices, then one IoU a class.",
+            ),
+            Mistake(
+                lambda m: _iou_of(np.sum(m, 0))[np.sum(m, (0, 2)) > 0].mean(),
+                "A class that is predicted and nowhere true has the IoU 0 and belongs into the mean; else inventing it costs nothing.",
+            ),
+            Mistake(
+                lambda m: _iou_of(np.sum(m, 0))[np.sum(m, (0, 1)) > 0].mean(),
+                "A class that is true and nowhere predicted has the IoU 0 and belongs into the mean; else never finding it costs nothing.",
+            ),
+            Mistake(
+                lambda m: np.mean([iou for iou in _iou_of(np.sum(m, 0)) if iou > 0]),
+                "You left out the classes with an IoU of 0. Leave out only those whose union is empty.",
             ),
         ],
         hints=(
@@ -300,7 +317,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda m, t, p: 2 * _greedy(m) / (t + p),
-                "You took the largest entry first. A greedy choice can block two good pairs with one; the Hungarian method finds the best sum.",
+                "A greedy choice can block two good pairs with one; the Hungarian method finds the best sum over all pairs.",
             ),
             Mistake(
                 lambda m, t, p: idf1(m, t, p) / 2,
@@ -313,6 +330,10 @@ EXERCISES = [
             Mistake(
                 lambda m, t, p: idf1(m, t, p) * (t + p) / 2 / p,
                 "That is the share of tracked boxes with the right number (precision). Missed boxes cost nothing in it.",
+            ),
+            Mistake(
+                lambda m, t, p: 2 * m[linear_sum_assignment(m)].sum() / (t + p),
+                "`linear_sum_assignment` looks for the *smallest* sum: `maximize=True`.",
             ),
         ],
         hints=(
@@ -359,6 +380,14 @@ EXERCISES = [
                 lambda a, b, dt: ((b[3] - b[1]) - (a[3] - a[1])) / (dt * (a[3] - a[1])),
                 "Turned over: that is how fast the box grows, in 1/s. The time is one over it.",
             ),
+            Mistake(
+                lambda a, b, dt: dt * (a[3] - a[1]) / ((a[3] - a[1]) - (b[3] - b[1])),
+                "The box grows, so large minus small is positive; a negative time lies in the past.",
+            ),
+            Mistake(
+                lambda a, b, dt: dt * (a[2] - a[0]) / ((b[2] - b[0]) - (a[2] - a[0])),
+                "You took the widths. They change when a car turns; asked for are the heights, y2 - y1.",
+            ),
         ],
         hints=(
             "How does the height of a box depend on the distance?",
@@ -391,6 +420,16 @@ EXERCISES = [
             Mistake(
                 lambda c, r, b: (_bins(c, r, b)[0] ** 2 * _bins(c, r, b)[1]).sum(),
                 "You squared the gaps. The expected calibration error takes their absolute values.",
+            ),
+            Mistake(
+                lambda c, r, b: calibration_error(c[c < 1], r[c < 1], b) * (c < 1).mean(),
+                "A confidence of exactly 1 falls into no bin, and its pixels are lost: it belongs to the last one.",
+            ),
+            Mistake(
+                lambda c, r, b: (
+                    calibration_error(c[c < 1], r[c < 1], b) * (c < 1).mean() + (c - r)[c == 1].sum() / len(r)
+                ),
+                "A confidence of exactly 1 got a bin of its own, one too many. It belongs to the last one.",
             ),
         ],
         hints=(

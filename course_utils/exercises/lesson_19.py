@@ -1,9 +1,12 @@
 """Exercises of lesson 19: name the disease of twelve training runs, then repair their scripts."""
 
 from functools import partial
+from operator import gt, lt
+
+import numpy as np
 
 from course_utils import clinic
-from course_utils.clinic.scripts import IMPORTS, TURNS, cured, edit, function, sick
+from course_utils.clinic.scripts import FAULTS, IMPORTS, TURNS, cured, edit, function, sick
 from course_utils.exercises.bank import Case, Exercise, Mistake
 
 DIAGNOSES = {
@@ -196,23 +199,36 @@ DIAGNOSES = {
 _LOSS = "F.cross_entropy(model((xb - mean) / std), yb"
 _STEP = "            optimizer.step()\n"
 _CLIP = (_STEP, "            nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n" + _STEP)
-_LONGER = ("range(12)", "range(24)")
+_EPOCHS = 12
+_LONGER, _SHORTER = gt, lt  # in place of changes: the sick script with more epochs, or with fewer
 _SLOWER = ("lr=0.1", "lr=0.01")
 _WIDER = ("small_net(len(data.classes))", "small_net(len(data.classes), 32)")
 _DECAY = ("momentum=0.9", "momentum=0.9, weight_decay=0.01")
 _TURN, _MIRROR, _SWAP = TURNS
+_SPLIT_FIRST = FAULTS["E"][0][::-1]
+
+_STILL = "This run is the sick one, step by step: the fault still stands, or your change has no effect on it."
+_IN_VAIN = {  # of a case: a change without effect
+    "D": " (A smaller push is such a change: through six layers, −1 lets as little through as −3.)",
+    "I": " (Gradients from the first epoch on are such a change: the optimizer was built from a list without these layers.)",
+    "J": " (`eval` above the loop is such a change: `model.train()` undoes it at once.)",
+}
 
 # case: wrong repairs, each as changes of the sick script with its sentence, and three hints
 REPAIRS = {
     "A": (
         [
             (
-                [_LONGER],
+                _LONGER,
                 "Still at log C. The first epoch has wrecked the weights; more epochs repeat steps of size zero.",
             ),
             (
                 [("lr=2.0", "lr=0.5")],
                 "A quarter of far too much is still too much. Search a rate by factors of ten, then of three.",
+            ),
+            (
+                [("lr=2.0", "lr=0.2")],
+                "A tenth of far too much can still be too much. Ask `first_update`, and divide again.",
             ),
             (
                 [("batches(x, y)", "batches(x, y, 256)")],
@@ -234,7 +250,7 @@ REPAIRS = {
         [
             ([_SLOWER], "A slower rate learns the wrong targets more slowly. Validation stays at chance."),
             (
-                [_LONGER],
+                _LONGER,
                 "More epochs learn the wrong targets by heart. Validation gets worse: the targets have to be repaired.",
             ),
             (
@@ -254,6 +270,10 @@ REPAIRS = {
                 ],
                 "Both are shuffled now, each in its own order. They must be shuffled in the same one.",
             ),
+            (
+                [("data.images[order], data.targets", "data.images, data.targets[order]")],
+                "Now the targets are shuffled and the pictures are not. Both need the same order.",
+            ),
         ],
         (
             "Somewhere the pictures are put into another order. What else has to be?",
@@ -267,7 +287,7 @@ REPAIRS = {
                 [("lr=0.1", "lr=1.0")],
                 "A higher rate reaches the floor sooner. The floor stays where it is: the loss still sees probabilities.",
             ),
-            ([_LONGER], "More epochs press the loss towards its floor, log(e + 9) − 1, and never below."),
+            (_LONGER, "More epochs press the loss towards its floor, log(e + 9) − 1, and never below."),
             (
                 [(_LOSS, _LOSS + ", label_smoothing=0.1")],
                 "Label smoothing raises the floor. The loss expects logits and still gets probabilities.",
@@ -293,14 +313,10 @@ REPAIRS = {
                 [("lr=0.02", "lr=0.2")],
                 "Ten times zero is zero. The gradients of the dead layers do not grow with the rate.",
             ),
-            ([_LONGER], "Still at log C. Nothing moves, however long you wait."),
+            (_LONGER, "Still at log C. Nothing moves, however long you wait."),
             (
                 [("-3.0)", "-3.0)\n            nn.init.kaiming_normal_(layer.weight)")],
                 "The weights were all right. The bias still pushes every channel below zero.",
-            ),
-            (
-                [("-3.0", "-1.0")],
-                "A smaller push, but through six layers it is enough to kill nearly all channels.",
             ),
             (
                 [("batches(x, y)", "batches(x, y, 256)")],
@@ -319,7 +335,7 @@ REPAIRS = {
                 [_DECAY],
                 "Regularisation does not separate the twins. Validation still asks what was trained on.",
             ),
-            ([_LONGER], "More epochs make the memory better. Validation still asks what was trained on."),
+            (_LONGER, "More epochs make the memory better. Validation still asks what was trained on."),
             (
                 [("data.targets.repeat(4))", "data.targets.repeat(4), 0.5)")],
                 "A larger validation part holds more twins. The split still separates pictures, not originals.",
@@ -329,7 +345,25 @@ REPAIRS = {
                 "Now the copies are exact. They still stand on both sides of the split.",
             ),
             (
-                [("range(12)", "range(4)")],
+                [_SPLIT_FIRST],
+                "The twins are gone. A quarter of the pictures also means a quarter of the steps: train four times as many epochs.",
+            ),
+            (
+                [_SPLIT_FIRST, ("            loss =", "            xb = relit(xb)\n            loss =")],
+                "Another light in each batch, after the split: no twins any more. But an epoch has a quarter of its steps now: train four times as many.",
+            ),
+            (
+                [
+                    _SPLIT_FIRST,
+                    (
+                        "    mean",
+                        "    x, y = torch.cat([x] + [relit(x) for _ in range(3)]), y.repeat_interleave(4)\n    mean",
+                    ),
+                ],
+                "`cat` lays the copies one whole set after the other; `repeat_interleave` repeats each target at once. Use `repeat`.",
+            ),
+            (
+                _SHORTER,
                 "Stopping early hides the memory a little. The twins are still on both sides.",
             ),
         ],
@@ -357,7 +391,7 @@ REPAIRS = {
                 [_DECAY],
                 "It is not overfitting: the net fails on its own training pictures in use. It gets other numbers.",
             ),
-            ([_LONGER], "More epochs fit the training inputs better. Validation still gets others."),
+            (_LONGER, "More epochs fit the training inputs better. Validation still gets others."),
         ],
         (
             "The pictures are prepared in three places. Compare them.",
@@ -393,7 +427,7 @@ REPAIRS = {
                 ],
                 "Clearing now and then keeps the sum shorter. It is still a sum over batches, at the rate of a single one.",
             ),
-            ([_LONGER], "More epochs repeat the same growth, once an epoch."),
+            (_LONGER, "More epochs repeat the same growth, once an epoch."),
         ],
         (
             "Where does `grad` forget the batch before?",
@@ -403,7 +437,7 @@ REPAIRS = {
     ),
     "H": (
         [
-            ([_LONGER], "More epochs do not settle a contradiction: a mirrored digit with the old target."),
+            (_LONGER, "More epochs do not settle a contradiction: a mirrored digit with the old target."),
             (
                 [(_TURN, ""), (_SWAP, "")],
                 "Mirrored digits are still no digits. A mirror is harmless for clothes or cells, not for writing.",
@@ -425,14 +459,10 @@ REPAIRS = {
     "I": (
         [
             (
-                [("epoch >= 2", "epoch >= 0")],
-                "The layers get gradients from the first epoch on. The optimizer was built from a list without them.",
-            ),
-            (
                 [("lr=0.1", "lr=1.0")],
                 "A higher rate moves the last layer faster. The others are still not in the optimizer.",
             ),
-            ([_LONGER], "More epochs perfect the last layer on random features."),
+            (_LONGER, "More epochs perfect the last layer on random features."),
             ([_WIDER], "More random features help a little. They are still not trained."),
             ([_DECAY], "Weight decay too acts only on what the optimizer was given."),
         ],
@@ -445,8 +475,12 @@ REPAIRS = {
     "J": (
         [
             (
-                [("    for epoch in range(12):\n", "    model.eval()\n    for epoch in range(12):\n")],
-                "`model.train()` undoes it at once. The mode has to change before each validation.",
+                [
+                    ("        model.train()\n", ""),
+                    ("    for epoch", "    model.train()\n    for epoch"),
+                    ("        with torch", "        model.eval()\n        with torch"),
+                ],
+                "From the second epoch on it trains in evaluation mode, too. Call `model.train()` in each epoch, before the batches.",
             ),
             (
                 [("    return chart", "    model.eval()\n    return chart")],
@@ -460,7 +494,7 @@ REPAIRS = {
                 [_SLOWER],
                 "The rate has nothing to do with it. In use, the averages still come from the company.",
             ),
-            ([_LONGER], "More epochs change nothing: in use, the averages still come from the company."),
+            (_LONGER, "More epochs change nothing: in use, the averages still come from the company."),
         ],
         (
             "`no_grad` saves memory. It does not change what batch normalisation does.",
@@ -474,7 +508,7 @@ REPAIRS = {
                 [("lr=0.02", "lr=0.0000001")],
                 "No step explodes any more, and hardly anything moves. The first loss is as far above log C as before.",
             ),
-            ([_LONGER], "The loss is not a number after a few steps. More epochs do not bring it back."),
+            (_LONGER, "The loss is not a number after a few steps. More epochs do not bring it back."),
             (
                 [("std=0.5", "std=0.005")],
                 "Now the signal vanishes: each layer makes it smaller, and the loss stays at log C.",
@@ -482,6 +516,10 @@ REPAIRS = {
             (
                 [("std=0.5", "std=0.3")],
                 "Smaller, and through six layers still orders of magnitude too large. The right spread follows from the fan-in.",
+            ),
+            (
+                [_CLIP],
+                "Clipping shortens the steps. The first loss is as far above log C as before: the weights are too large before any step.",
             ),
             ([_DECAY], "Weight decay works over many steps. The first one comes too late already."),
         ],
@@ -504,7 +542,7 @@ REPAIRS = {
                 "The weights are turned round: the frequent classes count even more now.",
             ),
             (
-                [("range(12)", "range(6)")],
+                _SHORTER,
                 "The frequent classes are learned first. Stopping early stops before the rare ones.",
             ),
             (
@@ -546,6 +584,44 @@ def _once(case, text):
     return script
 
 
+class _Epochs:
+    """The sick run with more epochs (``gt``) or with fewer (``lt``), however many, told from the sick run alone.
+
+    As a script it gives itself. It is equal to a run that goes the same way, and whose use is not repaired.
+    """
+
+    def __init__(self, ill, compare):
+        self.script, self.compare = ill, compare
+
+    def __call__(self, data):
+        self.ill = self.script(data)
+        return self
+
+    def __eq__(self, other):
+        if not isinstance(other, clinic.Recovery):
+            return self is other
+        size = len(self.ill.losses) // _EPOCHS
+        repaired = "in_use" in self.ill.missed and "in_use" not in other.missed
+        if repaired or len(other.losses) % size:
+            return False
+        ill, run = (_by_epoch(losses, size) for losses in (self.ill.losses, other.losses))
+        both = min(len(ill), len(run))
+        alike = np.allclose(ill[:both], run[:both], rtol=1e-3, equal_nan=True)
+        return self.compare(len(run), len(ill)) and bool(alike)
+
+    __hash__ = None
+
+
+def _by_epoch(losses, size):
+    """One row an epoch: the losses of its steps, and that of its validation."""
+    epochs = len(losses) // size
+    return np.column_stack([losses[:-epochs].reshape(epochs, size - 1), losses[-epochs:]])
+
+
+def _wrong_repair(case, edits, ill):
+    return _once(case, edit(sick(case), *edits)) if isinstance(edits, list) else _Epochs(ill, edits)
+
+
 def _contradiction(disease):
     """What the chart would have to say for a disease, for the choices that have no sentence of their own."""
     bounds = []
@@ -567,11 +643,13 @@ def _diagnosis(number, case):
 
 def _repair(number, case):
     wrong, hints = REPAIRS[case]
-    text = cured(case)
+    text, ill = cured(case), _once(case, sick(case))
+    mistakes = [Mistake(ill, _STILL + _IN_VAIN.get(case, ""))]
+    mistakes += [Mistake(_wrong_repair(case, edits, ill), sentence) for edits, sentence in wrong]
     return Exercise(
         id=f"19.{number}", title=f"Repair case {case}", reference=_once(case, text), observe=partial(_observe, case),
         cases=[Case(clinic.admit(case, clinic.digits()[0]))], solution=f"{IMPORTS}\n\n{text}", seconds=60,
-        mistakes=[Mistake(_once(case, edit(sick(case), *edits)), sentence) for edits, sentence in wrong], hints=hints,
+        mistakes=mistakes, hints=hints,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,7 +11,7 @@ import torch.nn.functional as F
 from course_utils.exercises.bank import Case, Exercise, Mistake
 
 
-def same(reference, candidate, absolute, relative):
+def same_numbers(reference, candidate, absolute, relative):
     gap = np.abs(candidate - reference)
     return bool((gap <= absolute + relative * np.abs(reference)).all())
 
@@ -57,6 +59,10 @@ def _affine(x, low, high, levels=255, rounding=np.round, clip=True, widen=True, 
     return np.clip(q, 0, 255) if clip else q
 
 
+def _in_one_piece(x, low, high):
+    return np.clip(np.round((x - low) / ((high - low) / 255)), 0, 255)
+
+
 def _permuted(pooled, n, orders, difference, more=lambda a, b: a >= b):
     seen = difference(pooled[:n], pooled[n:])
     return sum(more(difference(pooled[o][:n], pooled[o][n:]), seen) for o in orders), len(orders)
@@ -91,15 +97,23 @@ def _p_within(pooled, n, orders):
     return (1 + count) / (1 + len(orders))
 
 
-def _distil(s, t, y, T, w, factor=None, teacher_t=None, turned=False, mean=False):
+def _distil(s, t, y, T, w, factor=None, teacher_t=None, turned=False, mean=False, hard_t=1.0):
     p, log_q = (t / (teacher_t or T)).softmax(1), (s / T).log_softmax(1)
     terms = log_q.exp() * (log_q - p.log()) if turned else p * (p.log() - log_q)
     soft = terms.mean() if mean else terms.sum(1).mean()
-    return w * (T**2 if factor is None else factor) * soft + (1 - w) * F.cross_entropy(s, y)
+    return w * (T**2 if factor is None else factor) * soft + (1 - w) * F.cross_entropy(s / hard_t, y)
+
+
+def _distil_by(divergence, s, t, y, T, w):
+    return w * T**2 * divergence(s / T, (t / T).softmax(1)) + (1 - w) * F.cross_entropy(s, y)
+
+
+def _letters(order):
+    return "".join(filter(str.isalpha, order.upper())) if isinstance(order, str) else order
 
 
 _P = np.array([[0.90, 0.10], [0.30, 0.70], [0.55, 0.45]])
-_X = np.array([-1.0, -0.3, -0.013, 0.0, 0.011, 0.42, 1.7, 2.0, 5.0])
+_X = np.array([-1.0, -0.31, -0.013, 0.0, 0.011, 0.42, 1.71, 2.0, 5.0])
 _TIMES = np.concatenate([[90.0, 40.0, 21.0], 10 + np.arange(199) % 37 * 0.11, [31.0, 55.0, 62.0]])
 _RNG = np.random.default_rng(3)
 _POOLED = [
@@ -118,7 +132,7 @@ EXERCISES = [
     Exercise(
         id="20.1",
         title="Same within a tolerance",
-        reference=same,
+        reference=same_numbers,
         cases=[
             Case(_P, _P + np.array([[2e-5, -2e-5], [0, 0], [0, 0]]), 1e-6, 1e-4),
             Case(_P, _P + np.array([[0, 0], [0, 0], [4e-4, -4e-4]]), 1e-6, 1e-4),
@@ -126,8 +140,21 @@ EXERCISES = [
             Case(np.array([[1e-9, 1.0]]), np.array([[4e-7, 1.0]]), 1e-6, 1e-4),
             Case(np.array([[100.0, -100.0]]), np.array([[100.005, -100.005]]), 1e-6, 1e-4),
             Case(_P, _P + np.array([[1e-6, 1e-6], [0, 0], [0, 0.9]]), 1e-6, 1e-4),
+            Case(np.array([[100.0, 100.0]]), np.array([[100.005, 99.995]]), 1e-6, 1e-4),
+            Case(np.ones((1, 4)), np.array([[1.0002, 1.0, 1.0, 1.0]]), 1e-6, 1e-4),
+            Case(np.array([[1.0]]), np.array([[1.5]]), 1e-6, 0.4),
+            Case(np.array([[1.0]]), np.array([[1.0 + 1.005e-4]]), 1e-6, 1e-4),
+            Case(_P, _P, 0.0, 0.0),
         ],
         mistakes=[
+            Mistake(
+                lambda r, c, a, q: bool((np.abs(c - r) <= a + q * r).all()),
+                "A negative reference makes the allowance smaller or negative: take the size, `np.abs(reference)`.",
+            ),
+            Mistake(
+                lambda r, c, a, q: bool(np.abs(c - r).max() <= a + q * np.abs(r).max()),
+                "The largest reference lends its allowance to all others. Each number has its own.",
+            ),
             Mistake(
                 lambda r, c, a, q: bool((c - r <= a + q * np.abs(r)).all()),
                 "A candidate that is far too small passes: take the absolute value of the difference.",
@@ -147,6 +174,18 @@ EXERCISES = [
             Mistake(
                 lambda r, c, a, q: bool((r.argmax(1) == c.argmax(1)).all()),
                 "Equal classes are not equal numbers: a probability can be far off before its class turns.",
+            ),
+            Mistake(
+                lambda r, c, a, q: bool((np.abs(c - r) <= a + q * np.abs(c)).all()),
+                "You took the size of the candidate; asked for is that of the reference. In `np.allclose` it is the second argument.",
+            ),
+            Mistake(
+                lambda r, c, a, q: bool((np.abs(c - r) <= np.maximum(a, q * np.abs(r))).all()),
+                "The two allowances are added, not chosen between.",
+            ),
+            Mistake(
+                lambda r, c, a, q: bool((np.abs(c - r) < a + q * np.abs(r)).all()),
+                "A gap as large as the allowance is allowed: `<=`. With `<`, no array is the same as itself at tolerance 0.",
             ),
         ],
         hints=(
@@ -180,6 +219,14 @@ EXERCISES = [
             Mistake(
                 lambda x, a, b: _affine(x, a, b, widen=False),
                 "Zero is outside your range, so it has no code. Padding and ReLU produce exact zeros all the time: widen the range to include 0 first.",
+            ),
+            Mistake(
+                lambda x, a, b: _in_one_piece(x, min(a, 0), max(b, 0)),
+                "You rounded `(x - low) / scale` in one piece, so zero falls between two codes. Round the zero point by itself, then add it.",
+            ),
+            Mistake(
+                _in_one_piece,
+                "Zero has no exact code here: widen the range to include it, and round the zero point by itself.",
             ),
         ],
         hints=(
@@ -218,6 +265,18 @@ EXERCISES = [
                 lambda t, w, q: t[w:][int(np.ceil(q * (len(t) - w))) - 1],
                 "They are not sorted: you took the time of a late call.",
             ),
+            Mistake(
+                lambda t, w, q: np.quantile(t[w:], q),
+                "`np.quantile` draws a line between two calls. That is a time which nobody measured, and fewer calls than the share may have kept it.",
+            ),
+            Mistake(
+                lambda t, w, q: np.sort(t[w:])[int(q * len(t[w:])) - 1],
+                "You rounded the rank down, so fewer than the share kept this time: round up.",
+            ),
+            Mistake(
+                lambda t, w, q: np.sort(t[w:])[int(q * len(t[w:]))],
+                "Right only where share · n is no whole number: round up, then subtract 1.",
+            ),
         ],
         hints=(
             "Leave the warm-up out. Then: how many of the times may be larger than the answer?",
@@ -229,7 +288,8 @@ EXERCISES = [
         id="20.4",
         title="In which order?",
         reference="LBHPM",
-        name="order",
+        name="order_of_work",
+        observe=_letters,
         mistakes=[
             Mistake(
                 "BLHPM",
@@ -325,6 +385,26 @@ EXERCISES = [
                 lambda s, t, y, T, w: _distil(s, t, y, T, 1 - w),
                 "The weights are exchanged: `weight` belongs to the soft part.",
             ),
+            Mistake(
+                lambda s, t, y, T, w: _distil(s, t, y, T, w, hard_t=T),
+                "The labels' part is softened too. Labels are for the student as it will be used, without temperature.",
+            ),
+            Mistake(
+                partial(_distil_by, lambda s, p: F.kl_div(s.softmax(1), p, reduction="batchmean")),
+                "`F.kl_div` wants *log*-probabilities first: `log_softmax`.",
+            ),
+            Mistake(
+                partial(_distil_by, lambda s, p: F.kl_div(s.softmax(1), p, reduction="sum") / s.numel()),
+                '`F.kl_div` wants *log*-probabilities first, and `reduction="batchmean"`, which does not average over the classes.',
+            ),
+            Mistake(
+                partial(_distil_by, lambda s, p: F.kl_div(s.log_softmax(1), p.log(), reduction="batchmean")),
+                "The logarithm of a negative number is NaN. The second argument of `F.kl_div` holds probabilities; logarithms need `log_target=True`.",
+            ),
+            Mistake(
+                partial(_distil_by, F.cross_entropy),
+                "Cross-entropy with the teacher's probabilities has the same gradient, but it is larger by the teacher's entropy. Take the KL divergence, which is 0 where the two agree.",
+            ),
         ],
         hints=(
             "Two parts: the teacher's softened probabilities, and the labels.",
@@ -363,6 +443,20 @@ EXERCISES = [
             Mistake(
                 lambda x, m, s: prepare_for(x, m, (1.0,) * 3),
                 "The deviation is missing: subtract the mean, then divide by the deviation.",
+            ),
+            Mistake(
+                lambda x, m, s: prepare_for(np.asarray(x) * 255.0, m, s),
+                "The bytes still run to 255, mean and deviation are given for 0 to 1: divide first.",
+            ),
+            Mistake(
+                lambda x, m, s: prepare_for(x.reshape(3, *x.shape[:2]).transpose(1, 2, 0), m, s),
+                "`reshape` cuts the row of numbers anew and mixes pixels with channels; `permute` moves the axes.",
+            ),
+            Mistake(
+                lambda x, m, s: torch.tensor((x / 255 - np.array(m)) / np.array(s)).reshape(
+                    1, 3, *x.shape[:2]
+                ),
+                "Each number is normalised rightly, and then `reshape` cuts their row anew: pixels and channels mix. `permute` moves the axes.",
             ),
         ],
         hints=(
