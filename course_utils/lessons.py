@@ -62,7 +62,7 @@ class Lesson:
 
     @cached_property
     def about(self) -> dict:
-        """The ``course`` entry of the notebook's metadata: question, headline, data, prerequisites, expect, cost."""
+        """The ``course`` entry of the notebook's metadata: question, headline and its words, data, prerequisites, expect, cost."""
         return json.loads(self.path.read_text(encoding="utf-8"))["metadata"].get("course", {})
 
     def expectations(self, profile: str, real: bool) -> dict[str, dict[str, float]]:

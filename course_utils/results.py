@@ -124,13 +124,14 @@ def table(runs_of: list[tuple[Lesson, list[dict]]], link: str) -> str:
     ]
     for lesson, runs in runs_of:
         title = f"[{lesson.title}]({link}notebooks/{lesson.name}.ipynb)"
+        about = lesson.about
         for run in runs:
-            name = lesson.about["headline"]
+            result = number({**run["metrics"][about["headline"]], "unit": None})
             seconds = run["seconds"]
             time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
             rows.append(
-                f"| {lesson.number} | {title} | {name.replace('_', ' ')} {number(run['metrics'][name])} | {run['profile']} "
-                f"| {time} | {run['peak_memory_mb'] / 1000:.1f} GB | {run['device']} | {source_words(run['data'])} |"
+                f"| {lesson.number} | {title} | {about['headline_words']}: {result} | {run['profile']} | {time} "
+                f"| {run['peak_memory_mb'] / 1000:.1f} GB | {run['device']} | {source_words(run['data'])} |"
             )
         if not runs:
             rows.append(f"| {lesson.number} | {title} | not measured yet | | | | | |")

@@ -45,6 +45,7 @@ def test_every_notebook_is_a_lesson():
 def test_metadata(lesson):
     about = lesson.about
     assert about["lesson"] == lesson.name and about["title"] and about["question"].endswith("?")
+    assert about["headline_words"], "what the headline metric measures, for the table of results"
     assert set(about["data"]) <= set(cards()), "a dataset without a card"
     assert all(lessons.find(number) for number in about["prerequisites"])
     for profile in ("fast", "full"):
@@ -106,9 +107,12 @@ def test_closing(lesson):
 @each_lesson
 def test_exercises(lesson):
     cells = notebooks.tagged(read(lesson), "exercise")
-    ids = [notebooks.exercise_of(cell)[0] for cell in cells]
-    assert ids == list(exercises(lesson.number))
-    assert len(ids) >= (3 if lesson.number == "00" else 5)
+    named = dict(notebooks.exercise_of(cell) for cell in cells)
+    assert list(named) == list(exercises(lesson.number))
+    assert named == {key: e.name for key, e in exercises(lesson.number).items()}, (
+        "messages use the bank's names"
+    )
+    assert len(named) >= (3 if lesson.number == "00" else 5)
     assert all("..." in cell.source for cell in cells), "an exercise is answered already"
 
 
