@@ -376,6 +376,10 @@ EXERCISES = [
                 "The channels stand last here: move them with `transpose(0, 3, 1, 2)`; `reshape` tears them apart.",
             ),
             Mistake(
+                lambda x, w, b: _sums(x, w).swapaxes(0, 1).reshape(_sums(x, w).shape) + b[:, None, None],
+                "Kernels times columns is (O, N · P), with the channels in front of the pictures. Cut it as (O, N, H', W') first, then exchange the two axes.",
+            ),
+            Mistake(
                 lambda x, w, b: _sums(x, w[..., ::-1, ::-1]) + b[:, None, None],
                 "The kernels are turned by 180°. A layer of PyTorch does not turn them.",
             ),

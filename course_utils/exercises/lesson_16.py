@@ -188,6 +188,10 @@ def _short_template(vector, pictures, names, threshold):
     return _not_normalised(vector / np.linalg.norm(vector), unit, names, threshold)
 
 
+def _long_vector(vector, pictures, names, threshold):
+    return who_is_it(vector, pictures, names, threshold / np.linalg.norm(vector))
+
+
 def _first_above(vector, pictures, names, threshold):
     for p in sorted(set(names)):
         if who_is_it(vector, pictures[[n == p for n in names]], [p] * list(names).count(p), threshold) == p:
@@ -314,6 +318,10 @@ EXERCISES = [
             Mistake(
                 lambda s, g, t: ((s[~g] > t).mean(), (s[g] < t).mean()),
                 "A pair whose score equals the threshold is in neither of your rates. It is accepted, so an impostor's counts: `>=` in the first.",
+            ),
+            Mistake(
+                lambda s, g, t: ((s[~g] >= t).mean(), (s[g] <= t).mean()),
+                "A pair whose score equals the threshold is in both of your rates. It is accepted, so a genuine one is no error: `<` in the second.",
             ),
             Mistake(
                 lambda s, g, t: ((s[g] >= t).mean(), (s[~g] < t).mean()),
@@ -527,6 +535,10 @@ EXERCISES = [
             Mistake(
                 _mean_before_length,
                 "You averaged vectors of different lengths, so one long one decides the template. Give each picture length 1 first, then the mean, then the mean length 1.",
+            ),
+            Mistake(
+                _long_vector,
+                "The vector asked about keeps its own length, and the scores grow with it. Give it length 1 too.",
             ),
             Mistake(
                 _short_template,

@@ -385,6 +385,10 @@ EXERCISES = [
                 "The box grows, so large minus small is positive; a negative time lies in the past.",
             ),
             Mistake(
+                lambda a, b, dt: dt * (b[3] - b[1]) / ((a[3] - a[1]) - (b[3] - b[1])),
+                "Two slips: large minus small is positive, and you counted from the first box, but `dt` has gone by when the second is seen.",
+            ),
+            Mistake(
                 lambda a, b, dt: dt * (a[2] - a[0]) / ((b[2] - b[0]) - (a[2] - a[0])),
                 "You took the widths. They change when a car turns; asked for are the heights, y2 - y1.",
             ),
