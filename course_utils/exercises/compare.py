@@ -47,22 +47,23 @@ def difference(expected, got, tolerance: float | None = None, limit: int = 12) -
 
 
 def wrong_entries(expected, got, tolerance: float | None = None) -> str:
-    """Say which entries of a list, tuple or dict are wrong, without the right ones; else that the value is.
+    """Say which entries of a list or tuple are wrong, without the right ones; of anything else that it is wrong.
 
     >>> wrong_entries([3, 5, 8], [3, 4, 8])
     'Entry `1`, counted from 0, is not right; the others are.'
     """
     expected, got = plain(expected), plain(got)
-    if _kind(expected) not in ("sequence", "mapping"):
+    if _kind(expected) != "sequence":
         return "That is not it."
-    keys = list(expected) if _kind(expected) == "mapping" else range(len(expected))
-    wrong = [key for key in keys if difference(expected[key], got[key], tolerance)]
-    if len(wrong) == len(keys):
-        return "That is not it." if len(keys) == 1 else "None of the entries is right yet."
-    names = ", ".join(shown(key) for key in wrong)
-    counted = "" if _kind(expected) == "mapping" else ", counted from 0,"
-    some = f"Entry {names}{counted} is" if len(wrong) == 1 else f"Entries {names}{counted} are"
-    return f"{some} not right; the other{'s are' if len(keys) - len(wrong) > 1 else ' is'}."
+    pairs = enumerate(zip(expected, got, strict=True))
+    wrong = [i for i, (want, have) in pairs if difference(want, have, tolerance)]
+    if len(wrong) == len(expected):
+        return "None of the entries is right yet."
+    names = ", ".join(shown(i) for i in wrong)
+    some = (
+        f"Entry {names}, counted from 0, is" if len(wrong) == 1 else f"Entries {names}, counted from 0, are"
+    )
+    return f"{some} not right; the other{'s are' if len(expected) - len(wrong) > 1 else ' is'}."
 
 
 def plain(value) -> Any:
