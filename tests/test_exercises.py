@@ -15,7 +15,7 @@ from course_utils.errors import ExerciseError
 from course_utils.exercises import bank, check, hint, running, solution
 from course_utils.exercises.bank import Case, Exercise, Mistake
 from course_utils.exercises.checker import judge
-from course_utils.exercises.compare import difference, shown
+from course_utils.exercises.compare import difference, shown, wrong_entries
 
 
 def correlate(x, k):
@@ -374,6 +374,16 @@ def test_right_values(answer):
 def test_values(answer, status, words):
     result = judge(VALUE, answer)
     assert result.status == status and words in result.message, result
+
+
+def test_wrong_entries_are_named_but_never_give_the_answer():
+    assert (
+        wrong_entries([1, 2, 3, 4], [1, 0, 3, 0])
+        == "Entries `1`, `3`, counted from 0, are not right; the others are."
+    )
+    assert wrong_entries([True, False, True], [True, True, False]) == "2 of the 3 entries are not right."
+    assert wrong_entries([1, 2], np.array([5, 6])) == "None of the entries is right yet."
+    assert wrong_entries(3, 4) == "That is not it."
 
 
 def test_comparison_is_by_meaning():

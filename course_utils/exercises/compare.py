@@ -49,6 +49,8 @@ def difference(expected, got, tolerance: float | None = None, limit: int = 12) -
 def wrong_entries(expected, got, tolerance: float | None = None) -> str:
     """Say which entries of a list or tuple are wrong, without the right ones; of anything else that it is wrong.
 
+    Of True and False it says how many: which ones would be the answer.
+
     >>> wrong_entries([3, 5, 8], [3, 4, 8])
     'Entry `1`, counted from 0, is not right; the others are.'
     """
@@ -59,6 +61,8 @@ def wrong_entries(expected, got, tolerance: float | None = None) -> str:
     wrong = [i for i, (want, have) in pairs if difference(want, have, tolerance)]
     if len(wrong) == len(expected):
         return "None of the entries is right yet."
+    if all(_kind(want) == "bool" for want in expected):
+        return f"{len(wrong)} of the {len(expected)} entries {'is' if len(wrong) == 1 else 'are'} not right."
     names = ", ".join(shown(i) for i in wrong)
     some = (
         f"Entry {names}, counted from 0, is" if len(wrong) == 1 else f"Entries {names}, counted from 0, are"
