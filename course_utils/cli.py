@@ -135,7 +135,7 @@ def results(
         typer.Option(metavar="FILE", help="take the runs of this file into results/; may be given again"),
     ] = None,
 ) -> None:
-    """Make results/RESULTS.md and the README's table from results/*.json."""
+    """Make results/RESULTS.md, the README's table and the lessons' lines on time and memory from results/*.json."""
     from course_utils import results as stored
 
     for source in add or []:

@@ -104,6 +104,11 @@ def cost_line(cost: dict) -> str:
     return "**Time and memory** (measured): " + " · ".join(words(*item) for item in cost.items()) + f" {COST}"
 
 
+def with_cost(text: str, cost: dict) -> str:
+    """Put :func:`cost_line` where a notebook or a cell of it has its marked line."""
+    return re.sub(rf"(\*\*Time and memory\*\*.*?)?{COST}", lambda _: cost_line(cost), text)
+
+
 def stamp(nb, lesson: Lesson, cost: dict | None = None) -> None:
     """Write into a notebook what is the same everywhere: bootstrap cell, badge, cell ids, cost line."""
     address, tag = repository(), release_tag()
@@ -115,7 +120,7 @@ def stamp(nb, lesson: Lesson, cost: dict | None = None) -> None:
     for number, cell in enumerate(nb["cells"]):
         cell["id"] = f"{lesson.number}-{number:03d}"
         if cost and cell["cell_type"] == "markdown" and COST in cell["source"]:
-            cell["source"] = re.sub(rf".*{COST}", cost_line(cost).replace("\\", r"\\"), cell["source"])
+            cell["source"] = with_cost(cell["source"], cost)
 
 
 def fill(text: str, name: str, body: str) -> str:

@@ -39,7 +39,7 @@ def render(lesson: Lesson, progress: bool = True) -> Path:
     problems = outcome.problems + complaints(executed)
     if problems:
         raise CourseError(f"{lesson.name} is not rendered:\n  " + "\n  ".join(problems))
-    notebooks.stamp(executed, lesson, costs(lesson, outcome.run))
+    notebooks.stamp(executed, lesson, results.costs(results.stored(lesson)) or {"CPU, fast": outcome.run})
     text = nbformat.writes(stripped(executed)) + "\n"
     if len(text.encode()) > MAX_BYTES:
         raise CourseError(
@@ -49,15 +49,6 @@ def render(lesson: Lesson, progress: bool = True) -> Path:
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(lesson.path)
     return lesson.path
-
-
-def costs(lesson: Lesson, fast_run: dict) -> dict[str, dict]:
-    """What the header says of time and memory: this fast run, and the stored full runs of each device."""
-    found = {"CPU, fast": fast_run}
-    for run in results.stored(lesson):
-        if run["profile"] == "full":
-            found[f"{'CPU' if run['device'] == 'cpu' else 'GPU'}, full"] = run
-    return found
 
 
 def stripped(nb):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_utils.errors import CourseError
 from course_utils.lessons import Lesson, written
-from course_utils.notebooks import fill
+from course_utils.notebooks import fill, with_cost
 from course_utils.paths import RESULTS, ROOT
 from course_utils.runner import is_stand_in, number
 
@@ -116,6 +116,16 @@ def headline(runs: list[dict]) -> list[dict]:
     return list({run["device"]: run for run in ordered}.values())
 
 
+def costs(runs: list[dict]) -> dict[str, dict]:
+    """What a lesson's header says of time and memory: the newest run of each device and profile.
+
+    >>> list(costs([{"device": "cuda", "profile": "full", "date": "2026-02-01"}]))
+    ['GPU, full']
+    """
+    ordered = sorted(runs, key=lambda run: (run["device"] != "cpu", run["profile"] == "full", run["date"]))
+    return {f"{'CPU' if run['device'] == 'cpu' else 'GPU'}, {run['profile']}": run for run in ordered}
+
+
 def table(runs_of: list[tuple[Lesson, list[dict]]], link: str) -> str:
     """A Markdown table of lessons and runs: headline metric, time, memory, device, data source."""
     rows = [
@@ -163,7 +173,12 @@ def pages() -> dict[Path, str]:
             lines += ["", "Versions: " + ", ".join(f"{k} {v}" for k, v in run["versions"].items()), ""]
     readme = ROOT / "README.md"
     short = table([(lesson, headline(runs)) for lesson, runs in runs_of], link="")
-    return {
+    headers = {
+        lesson.path: with_cost(lesson.path.read_text(encoding="utf-8"), costs(runs))
+        for lesson, runs in runs_of
+        if runs
+    }
+    return headers | {
         RESULTS / "RESULTS.md": "\n".join(lines),
         readme: fill(readme.read_text(encoding="utf-8"), "results", short),
     }
