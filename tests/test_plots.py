@@ -127,6 +127,13 @@ def test_most_wrong_starts_with_the_worst():
     assert np.array_equal(axes[0, 0].images[0].get_array(), GREY[4])
 
 
+def test_a_colour_kernel_is_drawn_with_the_layout_that_was_named():
+    kernel = RNG.random((3, 3, 3))
+    first, last = (plots.image(kernel, layout=layout).images[0].get_array() for layout in ("CHW", "HWC"))
+    assert np.allclose(first, kernel.transpose(1, 2, 0))
+    assert np.allclose(last, kernel)
+
+
 def test_a_plot_draws_into_given_axes():
     left, right = plots.panels(1, 2)[0]
     assert plots.curves({"a": [1, 2]}, xlabel="x", ylabel="y", ax=left) is left
@@ -140,6 +147,11 @@ def test_a_plot_draws_into_given_axes():
         (lambda: plots.image(np.zeros((2, 2, 2, 2))), r"\(2, 2, 2, 2\)"),
         (lambda: plots.image(np.zeros((5, 8, 8))), r"\(5, 8, 8\)"),
         (lambda: plots.image(np.zeros((0, 8))), "not empty"),
+        (
+            lambda: plots.image_grid(np.zeros((4, 3, 3, 3))),
+            r"images\[0\] has shape \(3, 3, 3\).*layout='CHW'",
+        ),
+        (lambda: plots.image(np.zeros((3, 8, 8)), layout="NCHW"), "'NCHW'.*'HWC'"),
         (lambda: plots.image_grid(np.zeros((8, 8))), r"\(N, H, W\)"),
         (lambda: plots.image_grid([]), "nothing to draw"),
         (lambda: plots.image_grid(GREY, ["one"]), "1 titles for 5 pictures"),

@@ -10,16 +10,23 @@ from course_utils.errors import CourseError
 from course_utils.plots.style import array, describe, one, panels
 
 
-def image(picture, ax=None, title: str = "", value_range: tuple[float, float] | None = None):
+def image(
+    picture,
+    ax=None,
+    title: str = "",
+    value_range: tuple[float, float] | None = None,
+    layout: str | None = None,
+):
     """Draw one picture: ``(H, W)``, ``(H, W, 3)``, ``(1, H, W)`` or ``(3, H, W)``, uint8 or float.
 
     Grey values are shown between ``value_range``; by default 0–255 for whole numbers, 0–1 for floats that fit, else
-    from the smallest to the largest value.
+    from the smallest to the largest value. ``layout``, "CHW" or "HWC", is needed only where the shape fits both, as
+    that of a 3×3 colour kernel does. Raises :class:`CourseError` for other shapes, and for that one without a layout.
 
     >>> image(np.zeros((3, 8, 8), np.uint8), title="black").get_title()
     'black'
     """
-    pixels = _picture(picture, "picture")
+    pixels = _picture(picture, "picture", layout)
     height, width = pixels.shape[:2]
     ax = one(ax, 4.0, max(1.2, min(8.0, 4.0 * height / width)) + (0.3 if title else 0))
     _draw(ax, pixels, value_range or _range([pixels]))
@@ -29,18 +36,24 @@ def image(picture, ax=None, title: str = "", value_range: tuple[float, float] | 
 
 
 def image_grid(
-    images, titles=None, columns: int = 6, value_range=None, cell: float = 1.5, title: str = ""
+    images,
+    titles=None,
+    columns: int = 6,
+    value_range=None,
+    cell: float = 1.5,
+    title: str = "",
+    layout: str | None = None,
 ) -> np.ndarray:
     """Draw pictures in rows of ``columns``; returns the axes, ``(rows, columns)``, those without a picture hidden.
 
     ``images``: ``(N, H, W)``, ``(N, C, H, W)`` or ``(N, H, W, C)`` with C = 1 or 3, or a list of pictures of any sizes.
-    All grey pictures share one scale (see :func:`image`). ``cell`` is the width of a picture in inches.
+    All grey pictures share one scale; for that and for ``layout`` see :func:`image`. ``cell`` is the width of a picture in inches.
     Raises :class:`CourseError` for other shapes, and when ``titles`` are not as many as the pictures.
 
     >>> image_grid(np.zeros((7, 8, 8)), columns=4).shape
     (2, 4)
     """
-    pictures = _pictures(images)
+    pictures = _pictures(images, layout)
     titles = _titles(titles, len(pictures))
     columns = min(columns, len(pictures))
     rows = math.ceil(len(pictures) / columns)
@@ -208,13 +221,20 @@ def _range(pictures: list[np.ndarray]) -> tuple[float, float]:
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
-def _picture(value, what: str) -> np.ndarray:
+def _picture(value, what: str, layout: str | None = None) -> np.ndarray:
     pixels = array(value, what)
-    if (
-        pixels.ndim == 3
-        and pixels.shape[0] in (1, 3)
-        and (pixels.shape[2] not in (1, 3) or pixels.shape[1] > 3)
-    ):
+    if layout not in (None, "CHW", "HWC"):
+        raise CourseError(
+            f"layout is {layout!r}. Valid: 'CHW' (channels first), 'HWC' (channels last), None."
+        )
+    if pixels.ndim == 3 and layout is None:
+        first, last = (pixels.shape[axis] in (1, 3) for axis in (0, 2))
+        if first and last:
+            raise CourseError(
+                f"{what} has shape {pixels.shape}: its channels may be first or last. Say layout='CHW' or layout='HWC'."
+            )
+        layout = "CHW" if first else "HWC"
+    if pixels.ndim == 3 and layout == "CHW":
         pixels = pixels.transpose(1, 2, 0)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -225,7 +245,7 @@ def _picture(value, what: str) -> np.ndarray:
     return pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
 
 
-def _pictures(images) -> list[np.ndarray]:
+def _pictures(images, layout: str | None = None) -> list[np.ndarray]:
     if not isinstance(images, (list, tuple)):
         images = array(images, "images")
         if images.ndim not in (3, 4):
@@ -234,7 +254,7 @@ def _pictures(images) -> list[np.ndarray]:
             )
     if not len(images):
         raise CourseError("images is empty; there is nothing to draw.")
-    return [_picture(p, f"images[{i}]") for i, p in enumerate(images)]
+    return [_picture(p, f"images[{i}]", layout) for i, p in enumerate(images)]
 
 
 def _titles(titles, n: int) -> list[str]:
