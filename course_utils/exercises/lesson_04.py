@@ -172,7 +172,9 @@ _LOGITS = np.array(  # five shifts, four pictures, three classes
 _MORE_LOGITS = np.random.default_rng(4).standard_normal((3, 9, 4))
 _LONE_LOGITS = np.random.default_rng(5).standard_normal((4, 1, 3))
 
-_SUMMED = "Before you drop positions, the weights must add up to 1, or an even picture gets brighter."
+_SUMMED = (
+    "Before you drop positions, the weights must add up to 1, or a picture of one grey level gets brighter."
+)
 
 EXERCISES = [
     Exercise(
