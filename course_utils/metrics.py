@@ -103,23 +103,34 @@ def percentile_interval(values, confidence: float = 0.95) -> tuple[float, float]
     return float(low), float(high)
 
 
-def seed_interval(values, confidence: float = 0.95) -> tuple[float, float]:
+def seed_interval(values, confidence: float = 0.95, test_to_train: float = 0.0) -> tuple[float, float]:
     """The interval for the mean over seeds by Student's t, which stays honest for as few as three values.
 
-    Raises :class:`CourseError` for fewer than two values.
+    ``test_to_train``: where each seed splits the *same* pictures anew, the number of test pictures divided by the number
+    of training pictures. Such results share most of their pictures, so the variance of the mean of n is taken as
+    ``1 / n + test_to_train`` of that of one, not ``1 / n`` (Nadeau and Bengio, 2003); 0 is for independent results.
+    Raises :class:`CourseError` for fewer than two values, and for a negative ``test_to_train``.
 
     >>> low, high = seed_interval([0.88, 0.89, 0.90])
     >>> round(low, 3), round(high, 3)
     (0.865, 0.915)
+    >>> low, high = seed_interval([0.88, 0.89, 0.90], test_to_train=1 / 3)
+    >>> round(low, 3), round(high, 3)
+    (0.855, 0.925)
     """
     values = _array(values).astype(float)
     if values.ndim != 1 or len(values) < 2:
         raise CourseError(
             f"seed_interval() got {values.tolist()!r}. Valid: one result for each of at least two seeds."
         )
+    if not test_to_train >= 0:
+        raise CourseError(
+            f"test_to_train is {test_to_train!r}. Valid: test pictures divided by training pictures, at least 0."
+        )
     from scipy.special import stdtrit
 
-    half = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / len(values) ** 0.5
+    half = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1)
+    half *= (1 / len(values) + test_to_train) ** 0.5
     return float(values.mean() - half), float(values.mean() + half)
 
 

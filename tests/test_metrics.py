@@ -97,6 +97,20 @@ def test_intervals_over_seeds():
     assert metrics.percentile_interval(values, 0.9) == pytest.approx(tuple(np.percentile(values, [5, 95])))
 
 
+def test_an_interval_over_splits_of_the_same_pictures_covers_as_often_as_it_says():
+    """A quarter of 400 pictures is drawn three times: the scores are as correlated as Nadeau and Bengio suppose."""
+    rng = np.random.default_rng(7)
+    trials = [(rng.random(400) < 0.8, [rng.permutation(400)[:100] for _ in range(3)]) for _ in range(1000)]
+    scores = [[right[rows].mean() for rows in splits] for right, splits in trials]
+    covered = {}
+    for ratio in (0, 100 / 300):
+        bounds = np.array([metrics.seed_interval(s, test_to_train=ratio) for s in scores])
+        covered[ratio] = ((bounds[:, 0] <= 0.8) & (0.8 <= bounds[:, 1])).mean()
+    assert covered[0] < 0.92 and 0.93 <= covered[100 / 300] <= 0.97
+    with pytest.raises(CourseError, match="at least 0"):
+        metrics.seed_interval([0.8, 0.9], test_to_train=-0.1)
+
+
 def test_group_accuracy_and_its_sample_sizes():
     groups = np.array(["mono", "poly"])[RNG.integers(0, 2, N)]
     found = metrics.group_accuracy(LOGITS, TARGETS, groups)
