@@ -188,6 +188,28 @@ def test_weights_are_copies_and_intervals_are_over_people():
     )
 
 
+def test_intervals_of_both_rates_are_those_of_people_drawn_by_hand():
+    random = np.random.default_rng(1)
+    person = np.repeat(np.arange(9), 4)
+    x = random.normal(size=(9, 5))[person] + 0.9 * random.normal(size=(36, 5))
+    scores, genuine, who = f.all_pairs(x, person)
+    spans = f.rate_intervals(scores, genuine, who, 0.3, draws=60, seed=5)
+    drawn, rates = np.random.default_rng(5), []
+    for _ in range(60):
+        some = drawn.integers(9, size=9)
+        own = [scores[genuine & (who[:, 0] == p)] for p in some]
+        other = [
+            scores[~genuine & (np.sort(who, 1) == sorted((p, q))).all(1)]
+            for i, p in enumerate(some)
+            for q in some[i + 1 :]
+            if p != q
+        ]
+        rates.append([(np.concatenate(other) >= 0.3).mean(), (np.concatenate(own) < 0.3).mean()])
+    assert np.allclose(spans, np.quantile(rates, [0.025, 0.975], axis=0).T)
+    for (low, high), rate in zip(spans, f.error_rates(scores, genuine, 0.3), strict=True):
+        assert low < rate < high
+
+
 @pytest.mark.parametrize(
     ("call", "word"),
     [
@@ -197,6 +219,7 @@ def test_weights_are_copies_and_intervals_are_over_people():
         (lambda: f.all_pairs(np.ones((3, 2)), [0, 1]), "3 embeddings"),
         (lambda: f.templates(np.ones((4, 2)), [0, 0, 1, 1], 2), "Valid: 1 to 1"),
         (lambda: f.error_interval([0.1, 0.2], [True, False], [[0, 0], [0, 1]]), "over 2 people"),
+        (lambda: f.rate_intervals([0.1, 0.2], [True, False], [[0, 0], [0, 1]], 0.1), "over 2 people"),
     ],
 )
 def test_bad_input_is_named(call, word):

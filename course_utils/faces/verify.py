@@ -111,17 +111,45 @@ def error_interval(
     True
     """
     scores, genuine = _checked(scores, genuine)
+    ordered = _Sorted(scores, genuine)
+    values = [_crossing(*ordered.rates(weights)[:2]) for weights in _redrawn(genuine, who, draws, seed)]
+    return percentile_interval(values, confidence)
+
+
+def rate_intervals(
+    scores, genuine, who, threshold: float, draws: int = 500, confidence: float = 0.95, seed: int = 0
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The bootstrap intervals of false accept rate and false reject rate at one threshold, over people.
+
+    People are drawn anew as in :func:`error_interval`, and it raises as that does. Lesson 16.
+
+    >>> far, frr = rate_intervals(*all_pairs(np.random.default_rng(0).normal(size=(40, 8)), np.arange(40) // 4), 0.0, draws=50)
+    >>> far[0] < 0.5 < far[1], frr[0] < 0.5 < frr[1]
+    (True, True)
+    """
+    scores, genuine = _checked(scores, genuine)
+    wrong = (scores >= threshold) != genuine
+    values = [
+        [np.average(wrong[kind], weights=weights[kind]) for kind in (~genuine, genuine)]
+        for weights in _redrawn(genuine, who, draws, seed)
+    ]
+    far, frr = (percentile_interval(rates, confidence) for rates in np.transpose(values))
+    return far, frr
+
+
+def _redrawn(genuine, who, draws, seed):
+    """How often each pair counts, (P,), in each of ``draws`` samples of people."""
     names, rows = np.unique(np.asarray(who), return_inverse=True)
     a, b = rows.reshape(-1, 2).T
     if len(names) < 3:
         raise CourseError(f"an interval over {len(names)} people says nothing. Give at least three.")
-    ordered, random, values = _Sorted(scores, genuine), np.random.default_rng(seed), []
-    while len(values) < draws:
+    random, given = np.random.default_rng(seed), 0
+    while given < draws:
         times = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names)).astype(float)
         weights = np.where(genuine, times[a], times[a] * times[b])
         if weights[genuine].any() and weights[~genuine].any():
-            values.append(_crossing(*ordered.rates(weights)[:2]))
-    return percentile_interval(values, confidence)
+            given += 1
+            yield weights
 
 
 class _Sorted:
