@@ -20,7 +20,7 @@ SIGNS = {
     "worst_class": "accuracy in use for the worst class",
     "known_accuracy": "accuracy in use on the pictures that the script was given",
     "altered": "share of training inputs that are none of the given pictures, whatever their light",
-    "company": "share of answers that change when a picture comes in other company",
+    "company": "share of answers that change when a picture is put into a batch with other pictures",
     "first_update": "largest relative change of a layer's weights in a step of the first epoch",
     "still_layers": "layers that get gradients and do not move, in the last epoch",
     "dead": "share of ReLU channels that are 0 for the whole first batch",

@@ -159,7 +159,7 @@ DIAGNOSES = {
         },
         (
             "In validation the pictures come mixed, in use sorted by class. Should that matter?",
-            "`company` is the share of answers that change when a picture comes with others.",
+            "`company` is the share of answers that change when a picture is put into a batch with other pictures.",
             "A layer takes its averages from the batch. Which one does so, and in which mode?",
         ),
     ),
