@@ -8,6 +8,7 @@ best weights), ``state.pt`` (optimizer, schedule, generators, counters: tensors 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -23,6 +24,20 @@ from torch import nn
 from course_utils.errors import TrainingError
 
 FILES = ("weights.safetensors", "state.pt")
+_calls = itertools.count(1)
+
+
+def folder_of_call() -> Path | None:
+    """The folder for a call of ``fit`` that names none: ``fit-01``, ``fit-02``, … in ``COURSE_CHECKPOINTS``, in their order.
+
+    ``None`` where that variable is not set. For scripts, whose calls have the same order each time: a project's
+    ``train.py --checkpoints FOLDER`` sets it, so a script that was stopped goes on where it was.
+
+    >>> folder_of_call() is None  # outside such a script
+    True
+    """
+    root = os.environ.get("COURSE_CHECKPOINTS")
+    return Path(root) / f"fit-{next(_calls):02d}" if root else None
 
 
 def save_weights(model: nn.Module, path) -> Path:

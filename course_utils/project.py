@@ -27,7 +27,8 @@ SCRIPT = Template('''"""$title on your own data, made from the notebook $name.ip
 
     python train.py                          the settings of config.toml
     python train.py --PROFILE full           another value for one of them
-    accelerate launch --num_processes 2 train.py
+    python train.py --checkpoints saved      keep each training's state in saved/; go on from there after a stop
+    accelerate launch --num_processes 2 train.py   on two GPUs
 
 Figures go to figures/, numbers to results/.
 """
@@ -35,6 +36,7 @@ Figures go to figures/, numbers to results/.
 import argparse
 import os
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -43,9 +45,13 @@ settings = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 for name, value in settings.items():
     parser.add_argument(f"--{name}", default=value, type=type(value), help=f"now {value!r}")
+parser.add_argument("--checkpoints", metavar="FOLDER", help="one that every machine sees and that outlives it")
 settings = vars(parser.parse_args())
+if checkpoints := settings.pop("checkpoints"):
+    os.environ["COURSE_CHECKPOINTS"] = checkpoints
 if int(os.environ.get("RANK", 0)):  # of several processes the first one speaks and writes
     sys.stdout = open(os.devnull, "w")
+    os.environ["COURSE_RUNS"] = tempfile.mkdtemp()
 else:
     for variable, folder in (("COURSE_FIGURES", HERE / "figures"), ("COURSE_RECORD_DIR", HERE / "results")):
         folder.mkdir(exist_ok=True)

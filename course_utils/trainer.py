@@ -16,7 +16,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import convert_to_fp32, send_to_device
 from torch import nn
 
-from course_utils import runtime
+from course_utils import checkpoints, runtime
 from course_utils.errors import TrainingError, choice
 from course_utils.history import History
 from course_utils.loop import Loop
@@ -111,13 +111,15 @@ class Trainer:
         epochs without a better one. ``checkpoint`` is a folder, written after each epoch and every
         ``checkpoint_every`` optimizer steps. With ``resume`` a run continues from what it finds there: on a CPU to
         the same weights, bit for bit, as if it had not been interrupted. Without, it deletes it and starts anew.
+        Where ``checkpoint`` is not given, :func:`course_utils.checkpoints.folder_of_call` decides.
 
         Raises :class:`TrainingError` at a loss that is not finite (the model then holds its last good weights), and
         for a checkpoint that is damaged or does not fit.
         """
         if valid is None and (early_stopping is not None or monitor != "valid_loss"):
             raise TrainingError("early stopping and monitor need validation data: pass valid=loader.")
-        loop = Loop(self, train, epochs, valid, monitor, early_stopping, checkpoint, checkpoint_every)
+        folder = checkpoints.folder_of_call() if checkpoint is None else checkpoint
+        loop = Loop(self, train, epochs, valid, monitor, early_stopping, folder, checkpoint_every)
         loop.progress = Progress(epochs, loop.batches, progress and loop.is_main)
         try:
             loop.begin(resume)

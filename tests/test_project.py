@@ -1,16 +1,22 @@
 """``course new``: what is in a project, and that its own smoke test passes without the course's folder."""
 
 import ast
+import json
+import math
 import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
+from test_own_data import boxes, masks
 from typer.testing import CliRunner
 
 from course_utils import notebooks, project
@@ -60,21 +66,22 @@ def test_bad_orders_write_nothing(tmp_path):
     ]
 
 
-@pytest.fixture
-def photos(tmp_path):
+def stripes(root, count):
     """Two kinds of pictures that a network tells apart: stripes that lie and stripes that stand."""
     rng, rows = np.random.default_rng(0), np.arange(72)
     for kind in ("lying", "standing"):
-        (tmp_path / "photos" / kind).mkdir(parents=True)
-        for i in range(24):
+        (root / kind).mkdir()
+        for i in range(count):
             wave = 90 + 60 * np.sin(rows / rng.uniform(1, 4) + rng.uniform(0, 6))
             picture = np.repeat(wave[:, None], 72, 1) if kind == "lying" else np.repeat(wave[None], 72, 0)
             noisy = np.clip(picture[..., None] + rng.normal(0, 20, (72, 72, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(noisy).save(tmp_path / "photos" / kind / f"{i}.png")
-    return tmp_path / "photos"
+            Image.fromarray(noisy).save(root / kind / f"{i}.png")
 
 
-def test_the_smoke_test_of_a_project_passes_elsewhere(photos, tmp_path):
+def test_the_smoke_test_of_a_project_passes_elsewhere(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stripes(photos, 24)
     mine = tmp_path / "elsewhere" / "stripes"
     result = CliRunner().invoke(app, ["new", "13", str(mine), "--data", str(photos)])
     assert result.exit_code == 0 and "train.py" in result.output
@@ -82,3 +89,56 @@ def test_the_smoke_test_of_a_project_passes_elsewhere(photos, tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_smoke.py"]
     done = subprocess.run(command, cwd=mine, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+PICTURES = {
+    "13": lambda root: stripes(root, 80),
+    "14": lambda root: boxes(root, "coco"),
+    "15": lambda root: masks(root, "indices"),
+}
+
+
+def on_two_processes(folder):
+    """Start a project's ``train.py`` with ``torchrun``."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")}
+    environment |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    with (folder / "log.txt").open("w") as log:
+        return subprocess.Popen(
+            [*command, "train.py", "--checkpoints", "saved"],
+            cwd=folder, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "number", ["13", *(pytest.param(number, marks=pytest.mark.thorough) for number in ("14", "15"))]
+)
+def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alone(number, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    PICTURES[number](pictures)
+    weights = []
+    for kill in (True, False):
+        mine = tmp_path / f"killed_{kill}"
+        project.create(number, mine, pictures)
+        if kill:
+            victim = on_two_processes(mine)
+            while victim.poll() is None and not list(mine.glob("saved/fit-01/step-*/files.json")):
+                time.sleep(0.1)
+            assert victim.poll() is None, (mine / "log.txt").read_text()[-3000:]
+            launched = psutil.Process(victim.pid)
+            processes = [launched, *launched.children(recursive=True)]
+            for process in processes:
+                process.kill()
+            psutil.wait_procs(processes)
+            assert len(processes) == 3, "the launcher and two that train"
+            assert not list(mine.glob("results/*.json")), "killed in the first training"
+        assert on_two_processes(mine).wait() == 0, (mine / "log.txt").read_text()[-3000:]
+        (result,) = mine.glob("results/*.json")
+        numbers = json.loads(result.read_text(encoding="utf-8"))["metrics"]
+        assert numbers and all(math.isfinite(n["value"]) for n in numbers.values())
+        assert (mine / "log.txt").read_text().count("(own pictures)") == 1, "only one process speaks"
+        (saved,) = mine.glob("runs/*/*.safetensors")
+        weights.append(load_file(saved))
+    assert weights[0].keys() == weights[1].keys()
+    assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
