@@ -1,4 +1,4 @@
-"""The course's NumPy convolution against torch's, and both against the machine's peak of matrix multiplication.
+"""The course's NumPy convolution against torch's, and both against the rate of a large matrix product.
 
     python benchmarks/convolution.py [--rounds 9] [--threads 2] [--json FILE]
 

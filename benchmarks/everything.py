@@ -47,10 +47,21 @@ def measure(name: str) -> dict | None:
 HEAD = """# Benchmarks
 
 Made by `make bench`. Times are medians; a ratio is the median over the rounds of a time divided by the reference's in the
-same round, with the quartiles over the rounds.
+same round, with the quartiles over the rounds (of three rounds, the smallest and the largest). Where they lie on both sides of 1,
+no difference was found, and the medians may even point the other way. A row with n = 1 is one run and has no spread.
 
 ![Ratio of each contender to its reference, with quartiles, on a logarithmic axis](benchmarks.png)
 """
+
+
+ABOUT = {
+    "augmentation": "The course changes a whole batch at once, with torch's default threads; the others change one picture at a time in "
+    "the main process, as their documentation shows. Worker processes would help them, and the ratio holds for small pictures.",
+    "trainer": "*busy*: a net that fills the cores; *tiny*: one where the overhead of a step shows.",
+    "fashion_mnist": "One run each, one seed. *beginner* is PIL pictures one by one without worker processes, batches of 64, float32, "
+    "NCHW and Adam at a constant rate; *course* is lesson 09's recipe, its number of epochs chosen for this aim. So the ratio is of "
+    "all these differences together. The test set says when the aim is reached.",
+}
 
 
 def page(stored: dict[str, dict]) -> str:
@@ -60,6 +71,7 @@ def page(stored: dict[str, dict]) -> str:
         missed = ", **aim missed**" if result["exit_code"] else ""
         about = f"{result['machine']}, torch {result['versions']['torch']}{missed}"
         lines += [f"## {result['title']}", "", f"`python benchmarks/{name}.py`: {about}", ""]
+        lines += [ABOUT[name], ""] if name in ABOUT else []
         lines += ["| case | contender | n | median | ratio |", "|---|---|---|---|---|"]
         lines += [f"| {' | '.join(cells(row))} |" for row in result["rows"]] + [""]
     return "\n".join(lines)
@@ -72,7 +84,11 @@ def cells(row: dict) -> list[str]:
         ratio = f"{row['ratio']:.3g} × {row['to']}"
         ratio += f" [{row['ratio_low']:.3g}, {row['ratio_high']:.3g}]" if row.get("ratio_low") else ""
     value = f"{row['value']:.4g} {row['unit']}"
-    value += f", {row['share_of_peak']:.0%} of the machine's peak" if "share_of_peak" in row else ""
+    value += (
+        f", {row['share_of_peak']:.0%} of the rate of a large matrix product"
+        if "share_of_peak" in row
+        else ""
+    )
     return [row["case"], row["contender"], str(row["n"]), value, ratio]
 
 

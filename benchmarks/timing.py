@@ -42,7 +42,7 @@ def take_turns(
 
 
 def peak(device="cpu", dtype=None, side: int = 2048, rounds: int = 9) -> float:
-    """GFLOP/s of a square product of matrices at its best: what ``device`` gives where nothing waits for memory."""
+    """GFLOP/s of a square product of matrices at its best: a rate that few layers reach, and small convolutions may pass."""
     import torch
 
     a, b = torch.rand(2, side, side, device=device).to(dtype or torch.float32)
