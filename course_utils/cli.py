@@ -146,9 +146,10 @@ def results(
 
 def _write_pages(pages: dict[Path, str]) -> None:
     for path, text in pages.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        print("wrote", path.name)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print("wrote", path.name)
 
 
 @app.command()

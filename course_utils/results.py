@@ -126,11 +126,11 @@ def costs(runs: list[dict]) -> dict[str, dict]:
     return {f"{'CPU' if run['device'] == 'cpu' else 'GPU'}, {run['profile']}": run for run in ordered}
 
 
-def table(runs_of: list[tuple[Lesson, list[dict]]], link: str) -> str:
-    """A Markdown table of lessons and runs: headline metric, time, memory, device, data source."""
+def table(runs_of: list[tuple[Lesson, list[dict]]], link: str, where: bool = False) -> str:
+    """A Markdown table of lessons and runs: headline metric, time, memory, device, data source; ``where`` adds machine and date."""
     rows = [
-        "| | lesson | headline result | profile | time | memory | device | data |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| | lesson | headline result | profile | time | memory | device | data |{' machine | date |' if where else ''}",
+        f"|---|---|---|---|---|---|---|---|{'---|---|' if where else ''}",
     ]
     for lesson, runs in runs_of:
         title = f"[{lesson.title}]({link}notebooks/{lesson.name}.ipynb)"
@@ -142,9 +142,12 @@ def table(runs_of: list[tuple[Lesson, list[dict]]], link: str) -> str:
             rows.append(
                 f"| {lesson.number} | {title} | {about['headline_words']}: {result} | {run['profile']} | {time} "
                 f"| {run['peak_memory_mb'] / 1000:.1f} GB | {run['device']} | {source_words(run['data'])} |"
+                + (f" {run['machine']} | {run['date']} |" if where else "")
             )
         if not runs:
-            rows.append(f"| {lesson.number} | {title} | not measured yet | | | | | |")
+            rows.append(
+                f"| {lesson.number} | {title} | not measured yet | | | | | |{' | |' if where else ''}"
+            )
     return "\n".join(rows)
 
 
@@ -155,9 +158,10 @@ def pages() -> dict[Path, str]:
         "# Results",
         "",
         "Made by `course results` from the JSON files beside this page; each run was produced by `course run`.",
+        "A run was made by the code of the commit that it names; where a lesson has changed since, its next run replaces it.",
         "",
     ]
-    lines += [table(runs_of, link="../"), ""]
+    lines += [table(runs_of, link="../", where=True), ""]
     for lesson, runs in runs_of:
         for run in runs:
             lines += [f"## {lesson.number} {lesson.title}, {run['profile']}, {run['device']}", ""]

@@ -111,12 +111,16 @@ def validate(path: Path) -> None:
         raise DataError(f"card {path.name}: {where}: {error.message}") from None
 
 
+def _bytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.0f} kB"
+
+
 def index_markdown() -> str:
     """The text of ``datasets/README.md``: one row for each card."""
     rows = [
         f"| [{name}]({name}.md) | {entry.task} | "
         + ", ".join(f"{split} {count:,}" for split, count in entry.splits.items())
-        + f" | {len(entry.classes) or '–'} | {entry.size / 1e6:.1f} MB | {entry.license} | "
+        + f" | {len(entry.classes) or '–'} | {_bytes(entry.size)} | {entry.license} | "
         + ("installed package `" + entry.package["package"] + "`" if entry.package else "download")
         + f" | {'the real data' if entry.package else entry.embedded} |"
         for name, entry in cards().items()
