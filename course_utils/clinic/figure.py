@@ -56,7 +56,7 @@ def _losses(ax, chart: Chart, classes: int) -> None:
     at = every * np.arange(1, len(chart.valid_losses) + 1)
     ax.plot(at, _finite(chart.valid_losses), "o", color=plots.COLOURS[1], label="validation", markersize=4)
     ax.set(xlabel="step", ylabel="loss (nats)", xlim=(-0.02 * steps, 1.02 * steps))
-    _decades(ax, [*chart.losses, *chart.valid_losses, 0.5, 9])
+    _decades(ax, [*chart.losses, *chart.valid_losses, 0.5, 9], room=0.36)
     broken = np.flatnonzero(~np.isfinite(chart.losses))
     if len(broken):
         ax.text(0.5, 0.5, f"not finite from step {broken[0]}", transform=ax.transAxes, ha="center")
