@@ -56,7 +56,7 @@ def _losses(ax, chart: Chart, classes: int) -> None:
     at = every * np.arange(1, len(chart.valid_losses) + 1)
     ax.plot(at, _finite(chart.valid_losses), "o", color=plots.COLOURS[1], label="validation", markersize=4)
     ax.set(xlabel="step", ylabel="loss (nats)", xlim=(-0.02 * steps, 1.02 * steps))
-    _decades(ax, [*chart.losses, *chart.valid_losses, 0.5, 9], room=0.36)
+    _decades(ax, [*chart.losses, *chart.valid_losses, 0.5, 9])
     broken = np.flatnonzero(~np.isfinite(chart.losses))
     if len(broken):
         ax.text(0.5, 0.5, f"not finite from step {broken[0]}", transform=ax.transAxes, ha="center")
@@ -69,7 +69,7 @@ def _layers(ax, values: np.ndarray, first: str, last: str, label: str) -> None:
         name = name if np.isfinite(y).any() else f"{name}: 0"
         ax.plot(y, line, color=colour, label=name, linewidth=1.3)
     ax.set(xlabel="step", ylabel=label, xlim=(-0.02 * len(values), 1.02 * len(values)))
-    _decades(ax, values[:, [0, -1]], room=0.36)
+    _decades(ax, values[:, [0, -1]])
     ax.legend(loc="best")
 
 
@@ -78,17 +78,14 @@ def _finite(values) -> np.ndarray:
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
 
-def _decades(ax, values, room: float = 0.0) -> None:
-    """A log axis over whole decades, labelled at these alone; without a positive value, an axis that shows 0.
-
-    ``room``: the share of the axis that stays free above the values, for a legend.
-    """
+def _decades(ax, values) -> None:
+    """A log axis labelled at whole decades, with room for a legend above; without a positive value, an axis that shows 0."""
     values = _finite(values)
     if not np.isfinite(values).any():
         ax.set(ylim=(0, 1), yticks=[0])
         return
     low, high = math.floor(np.log10(np.nanmin(values))), np.log10(np.nanmax(values))
-    top = max(math.ceil(high + 1e-9), low + (high - low) / (1 - room))
+    top = max(math.ceil(high + 1e-9), low + (high - low) / 0.64)  # the legend takes the upper third
     ax.set(yscale="log", ylim=(10.0**low, 10.0**top))
     ax.yaxis.set_minor_locator(NullLocator())
 
