@@ -51,7 +51,8 @@ if checkpoints := settings.pop("checkpoints"):
     os.environ["COURSE_CHECKPOINTS"] = checkpoints
 if int(os.environ.get("RANK", 0)):  # of several processes the first one speaks and writes
     sys.stdout = open(os.devnull, "w")
-    os.environ["COURSE_RUNS"] = tempfile.mkdtemp()
+    scratch = tempfile.TemporaryDirectory()  # goes with the process
+    os.environ["COURSE_RUNS"] = scratch.name
 else:
     for variable, folder in (("COURSE_FIGURES", HERE / "figures"), ("COURSE_RECORD_DIR", HERE / "results")):
         folder.mkdir(exist_ok=True)
@@ -94,6 +95,7 @@ Made from lesson $number of the CNN course with `course new`. The data: `$data`.
     course inspect "$data" --task $task     # before any training: what is wrong with the pictures?
     python train.py                         # figures/, results/
     python train.py --PROFILE full          # longer, better
+    python train.py --checkpoints saved     # goes on from saved/ after a stop
     pytest test_smoke.py                    # does it still run?
     jupyter lab $name.ipynb                 # the same, cell by cell
 
@@ -135,7 +137,7 @@ def create(lesson: str, folder: str | Path, data: str | Path) -> list[Path]:
         "requirements.txt": f"cnn-course @ git+{address}@{tag}\npytest\n",
         "README.md": README.substitute(words, data=data.resolve().as_posix()),
         "test_smoke.py": SMOKE.substitute(words),
-        ".gitignore": "figures/\nresults/\nruns/\n",
+        ".gitignore": "figures/\nresults/\nruns/\nsaved/\n",
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
