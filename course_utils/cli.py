@@ -121,10 +121,11 @@ def _assignments(texts: list[str]) -> dict:
 def render(lessons: Lessons = None) -> None:
     """Execute lessons on embedded data and write their outputs and the pages made from them."""
     from course_utils import render as rendering
+    from course_utils import results as stored
 
     for lesson in _chosen(lessons):
         print("rendered", rendering.render(lesson).name)
-    _write_pages(rendering.pages())
+    _write_pages(rendering.pages() | stored.pages())
     (NOTEBOOKS / "opening.png").write_bytes(rendering.picture())
 
 

@@ -41,6 +41,7 @@ RUN = {
     "machine": {"type": "string"},
     "date": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
     "commit": {"type": ["string", "null"]},
+    "code_hash": {"type": ["string", "null"]},
 }
 SCHEMA = {"type": "array", "items": _exactly(RUN)}
 
@@ -70,22 +71,23 @@ def write(runs: list[dict], path: Path) -> None:
 
 
 def add(source: Path) -> list[Path]:
-    """Take the runs of a file into results/<lesson>.json; a run of the same kind on the same machine is replaced."""
+    """Take the runs of a file into results/<lesson>.json.
+
+    A run replaces those of its kind (profile, device, real data or not) from the same machine or from other code.
+    """
 
     def kind(run):
-        return (
-            run["lesson"],
-            run["profile"],
-            run["device"],
-            run["machine"],
-            tuple(map(is_stand_in, run["data"].values())),
-        )
+        return run["profile"], run["device"], tuple(map(is_stand_in, run["data"].values()))
+
+    def replaced(old, new):
+        elsewhere = old["machine"] != new["machine"] and old["code_hash"] == new["code_hash"]
+        return kind(old) == kind(new) and not elsewhere
 
     changed = []
     for run in read(source):
         path = RESULTS / f"{run['lesson']}.json"
-        kept = [r for r in stored(Lesson(run["lesson"])) if kind(r) != kind(run)]
-        write(sorted([*kept, run], key=kind), path)
+        kept = [old for old in stored(Lesson(run["lesson"])) if not replaced(old, run)]
+        write(sorted([*kept, run], key=lambda run: (kind(run), run["machine"])), path)
         changed.append(path)
     return changed
 
@@ -137,6 +139,8 @@ def table(runs_of: list[tuple[Lesson, list[dict]]], link: str, where: bool = Fal
         about = lesson.about
         for run in runs:
             result = number({**run["metrics"][about["headline"]], "unit": None})
+            if run["code_hash"] != about["code_hash"]:
+                result += " †"
             seconds = run["seconds"]
             time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
             rows.append(
@@ -148,6 +152,8 @@ def table(runs_of: list[tuple[Lesson, list[dict]]], link: str, where: bool = Fal
             rows.append(
                 f"| {lesson.number} | {title} | not measured yet | | | | | |{' | |' if where else ''}"
             )
+    if any("†" in row for row in rows):
+        rows += ["", "† measured with earlier code of the lesson's cells; the next run replaces it."]
     return "\n".join(rows)
 
 
@@ -158,7 +164,7 @@ def pages() -> dict[Path, str]:
         "# Results",
         "",
         "Made by `course results` from the JSON files beside this page; each run was produced by `course run`.",
-        "A run was made by the code of the commit that it names; where a lesson has changed since, its next run replaces it.",
+        "Each run names the commit whose code made it.",
         "",
     ]
     lines += [table(runs_of, link="../", where=True), ""]

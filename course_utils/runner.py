@@ -91,8 +91,11 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    from course_utils import notebooks
+
     parameters = checked_parameters(lesson, parameters)
     nb = read_notebook(lesson.path)
+    code = notebooks.code_hash(nb)
     if with_solutions:
         _fill_in_solutions(nb)
     out.mkdir(parents=True, exist_ok=True)
@@ -131,7 +134,7 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
     record = find_output(executed, RECORD_MIME)
     if not record and not problems:
         problems.append("the notebook stored no results: its last cell must call record(...).")
-    run = _as_run(lesson, record[-1] if record else {}, seconds, commit)
+    run = _as_run(lesson, record[-1] if record else {}, seconds, commit, code)
     if record and not parameters.get("DATA_DIR"):
         problems += missed(lesson, run)
     if with_solutions:
@@ -197,7 +200,7 @@ def cores() -> int:
 def machine() -> str:
     """This machine in a few words: processor, cores, memory, system. No names.
 
-    >>> " cores" in machine()
+    >>> " core" in machine()
     True
     """
     import psutil
@@ -212,10 +215,11 @@ def machine() -> str:
         ]
         name = models[0] if models else name
     memory = psutil.virtual_memory().total / 2**30
-    return f"{name}, {cores()} cores, {memory:.0f} GiB, {platform.system()}"
+    count = cores()
+    return f"{name}, {count} core{'s' * (count > 1)}, {memory:.0f} GiB, {platform.system()}"
 
 
-def _as_run(lesson: Lesson, record: dict, seconds: float, commit: str | None) -> dict:
+def _as_run(lesson: Lesson, record: dict, seconds: float, commit: str | None, code: str) -> dict:
     return {
         "lesson": lesson.name,
         "profile": record.get("profile"),
@@ -229,6 +233,7 @@ def _as_run(lesson: Lesson, record: dict, seconds: float, commit: str | None) ->
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": commit,
+        "code_hash": code,
     }
 
 
@@ -257,10 +262,6 @@ def _fill_in_solutions(nb) -> None:
     for cell in tagged(nb, "exercise"):
         exercise, name = exercise_of(cell)
         cell["source"] = f'{solution_source(exercise, name)}\n\ncheck("{exercise}", {name})'
-
-
-def _read(lesson: Lesson):
-    return read_notebook(lesson.path)
 
 
 def read_notebook(path: Path):

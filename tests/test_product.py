@@ -451,7 +451,7 @@ def test_a_card_is_never_half_filled():
 
 def test_the_command_fills_a_card_from_a_file_of_runs(onnx_file, tmp_path, capsys):
     whole = RUN | {"lesson": "20_from_notebook_to_product", "seconds": 1.0, "peak_memory_mb": 1.0, "versions": {},
-                   "machine": "here", "date": "2026-01-01", "commit": None}  # fmt: skip
+                   "machine": "here", "date": "2026-01-01", "commit": None, "code_hash": None}  # fmt: skip
     (tmp_path / "runs.json").write_text(json.dumps([whole]))
     assert main(["card", str(onnx_file), "--run", str(tmp_path / "runs.json")]) == 0
     assert "0.8125" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from course_utils import results, runner
+from course_utils import notebooks, results, runner
 from course_utils.errors import CourseError
 from course_utils.lessons import Lesson
 
@@ -27,6 +27,7 @@ def test_a_run_has_the_form_of_the_results_files(write_lesson, tmp_path):
         "n": 10,
         "unit": "fraction",
     }
+    assert outcome.run["code_hash"] == notebooks.code_hash(runner.read_notebook(lesson.path))
     assert outcome.run["seeds"] == [3] and outcome.run["peak_memory_mb"] > 10
     results.write([outcome.run], tmp_path / "runs.json")
     assert results.read(tmp_path / "runs.json") == [outcome.run]
@@ -139,3 +140,26 @@ def test_add_replaces_a_run_of_the_same_kind(write_lesson, tmp_path, monkeypatch
         results.add(tmp_path / "new.json")
     kept = results.read(tmp_path / "results" / "01_convolution.json")
     assert [(r["device"], r["seconds"]) for r in kept] == [("cpu", 2.0), ("cuda", 2.0)]
+
+
+def test_add_keeps_other_machines_until_the_code_is_another(write_lesson, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    run = runner.run(write_lesson(START, RECORD), {}, tmp_path / "out", progress=False).run
+
+    def machines_after(machine, code):
+        results.write([run | {"machine": machine, "code_hash": code}], tmp_path / "new.json")
+        results.add(tmp_path / "new.json")
+        return [r["machine"] for r in results.read(tmp_path / "results" / "01_convolution.json")]
+
+    assert machines_after("one", run["code_hash"]) == ["one"]
+    assert machines_after("two", run["code_hash"]) == ["one", "two"]
+    assert machines_after("three", "of another lesson") == ["three"]
+
+
+def test_the_table_marks_a_run_of_earlier_code():
+    lesson = Lesson("13_image_classification")
+    run = results.stored(lesson)[0] | {"code_hash": lesson.about["code_hash"]}
+    assert "†" not in results.table([(lesson, [run])], link="")
+    marked = results.table([(lesson, [run, run | {"code_hash": None}])], link="")
+    assert [row.count(" † |") for row in marked.splitlines()[2:4]] == [0, 1]
+    assert marked.endswith("replaces it.")

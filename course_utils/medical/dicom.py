@@ -14,19 +14,19 @@ from course_utils.errors import CourseError, DataError
 
 EMPTIED_KINDS = ("DA", "DT", "PN", "TM")  # every date, time and name of a person
 EMPTIED = (  # more of the basic profile in DICOM PS3.15, annex E: what pictures of one modality usually carry
-    "AccessionNumber", "AdditionalPatientHistory", "AdmissionID", "AdmittingDiagnosesDescription", "Allergies",
-    "CountryOfResidence", "CurrentPatientLocation", "DeviceSerialNumber", "EthnicGroup", "ImageComments",
-    "InsurancePlanIdentification", "InstitutionAddress", "InstitutionName", "InstitutionalDepartmentName", "IssuerOfPatientID",
-    "MedicalAlerts", "MedicalRecordLocator", "MilitaryRank", "Occupation", "OtherPatientIDs", "OtherPatientIDsSequence",
-    "PatientAddress", "PatientAge", "PatientComments", "PatientInsurancePlanCodeSequence", "PatientReligiousPreference",
-    "PatientSex", "PatientSize", "PatientState", "PatientTelecomInformation", "PatientTelephoneNumbers", "PatientWeight",
-    "PerformedProcedureStepDescription", "PerformedProcedureStepID", "PerformedStationName", "PregnancyStatus", "ProtocolName",
-    "RegionOfResidence", "RequestAttributesSequence", "RequestedProcedureDescription", "RequestingService",
-    "SeriesDescription", "SmokingStatus", "StationName", "StudyComments", "StudyDescription", "StudyID",
-    "CassetteID", "ClinicalTrialSubjectID", "DetectorID", "FillerOrderNumberImagingServiceRequest", "GantryID",
-    "PersonTelephoneNumbers", "PlacerOrderNumberImagingServiceRequest", "ReasonForStudy", "ReferringPhysicianAddress",
-    "ReferringPhysicianTelephoneNumbers", "RequestedProcedureID", "ResponsibleOrganization", "ScheduledProcedureStepDescription",
-    "ScheduledProcedureStepID", "StationAETitle",
+    "AccessionNumber", "AdditionalPatientHistory", "AdmissionID", "AdmittingDiagnosesDescription", "Allergies", "CassetteID",
+    "ClinicalTrialSubjectID", "CountryOfResidence", "CurrentPatientLocation", "DetectorID", "DeviceSerialNumber", "EthnicGroup",
+    "FillerOrderNumberImagingServiceRequest", "GantryID", "ImageComments", "InstitutionAddress", "InstitutionName",
+    "InstitutionalDepartmentName", "InsurancePlanIdentification", "IssuerOfPatientID", "MedicalAlerts", "MedicalRecordLocator",
+    "MilitaryRank", "Occupation", "OtherPatientIDs", "OtherPatientIDsSequence", "PatientAddress", "PatientAge",
+    "PatientComments", "PatientInsurancePlanCodeSequence", "PatientReligiousPreference", "PatientSex", "PatientSize",
+    "PatientState", "PatientTelecomInformation", "PatientTelephoneNumbers", "PatientWeight",
+    "PerformedProcedureStepDescription", "PerformedProcedureStepID", "PerformedStationName", "PersonTelephoneNumbers",
+    "PlacerOrderNumberImagingServiceRequest", "PregnancyStatus", "ProtocolName", "ReasonForStudy", "ReferringPhysicianAddress",
+    "ReferringPhysicianTelephoneNumbers", "RegionOfResidence", "RequestAttributesSequence", "RequestedProcedureDescription",
+    "RequestedProcedureID", "RequestingService", "ResponsibleOrganization", "ScheduledProcedureStepDescription",
+    "ScheduledProcedureStepID", "SeriesDescription", "SmokingStatus", "StationAETitle", "StationName", "StudyComments",
+    "StudyDescription", "StudyID",
 )  # fmt: skip
 DRAWN = ((0x5000, 0x50FF), (0x6000, 0x60FF))  # groups of curves and overlay planes, which may show a name
 STANDARD = "1.2.840.10008."  # identifiers of DICOM itself, such as that of a kind of picture, tell nothing of a patient

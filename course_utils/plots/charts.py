@@ -95,6 +95,8 @@ def bars(
     thick = 0.8 / len(groups)
     ax = one(ax, 6.0, max(2.2, 0.7 + 0.42 * len(labels) * max(1, 0.7 * len(groups)))) if flat else one(ax)
     at = np.arange(len(labels))
+    # White behind the numbers hides a line that crosses them; upright bars in groups stand so close that it hid numbers.
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1} if flat or len(groups) == 1 else None
     for i, (name, heights) in enumerate(groups.items()):
         error = errors.get(name) if isinstance(errors, dict) else errors
         error = None if error is None else array(error, "errors")
@@ -108,7 +110,7 @@ def bars(
             drawn = ax.barh(where, heights, thick, xerr=error, capsize=4, **look)
         else:
             drawn = ax.bar(where, heights, thick, yerr=error, capsize=4, **look)
-        ax.bar_label(drawn, fmt=lambda v: format(v, fmt), padding=3, fontsize=10)
+        ax.bar_label(drawn, fmt=lambda v: format(v, fmt), padding=3, fontsize=10, bbox=ground)
     if flat:
         ax.set_yticks(at, labels)
         ax.invert_yaxis()
