@@ -98,14 +98,19 @@ PICTURES = {
 }
 
 
-def on_two_processes(folder):
-    """Start a project's ``train.py`` with ``torchrun``."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+# Without --multi_gpu it starts a single process on processors, whatever --num_processes says.
+ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
+
+
+def on_two_processes(folder, launcher):
+    """Start a project's ``train.py`` with ``torchrun`` or ``accelerate launch``."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")}
     environment |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     with (folder / "log.txt").open("w") as log:
         return subprocess.Popen(
-            [*command, "train.py", "--checkpoints", "saved"],
+            [sys.executable, "-m", *launcher, "train.py", "--checkpoints", "saved"],
             cwd=folder, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
 
@@ -122,7 +127,7 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
         mine = tmp_path / f"killed_{kill}"
         project.create(number, mine, pictures)
         if kill:
-            victim = on_two_processes(mine)
+            victim = on_two_processes(mine, TORCHRUN)
             while victim.poll() is None and not list(mine.glob("saved/fit-01/step-*/files.json")):
                 time.sleep(0.1)
             assert victim.poll() is None, (mine / "log.txt").read_text()[-3000:]
@@ -133,7 +138,7 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
             psutil.wait_procs(processes)
             assert len(processes) == 3, "the launcher and two that train"
             assert not list(mine.glob("results/*.json")), "killed in the first training"
-        assert on_two_processes(mine).wait() == 0, (mine / "log.txt").read_text()[-3000:]
+        assert on_two_processes(mine, ACCELERATE).wait() == 0, (mine / "log.txt").read_text()[-3000:]
         (result,) = mine.glob("results/*.json")
         numbers = json.loads(result.read_text(encoding="utf-8"))["metrics"]
         assert numbers and all(math.isfinite(n["value"]) for n in numbers.values())
