@@ -7,6 +7,7 @@ best weights), ``state.pt`` (optimizer, schedule, generators, counters: tensors 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
@@ -66,7 +67,10 @@ def load_weights(model: nn.Module, path) -> nn.Module:
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise TrainingError(f"{path} is damaged ({error}). Delete it and save the weights again.") from None
+        raise TrainingError(
+            f"{path} is no whole safetensors file ({error}): it is damaged, or of another format. "
+            "Weights in a .pt or .pth file: model.load_state_dict(torch.load(path, weights_only=True))."
+        ) from None
     copy_weights(model, weights, str(path))
     return model
 
@@ -102,7 +106,7 @@ def save(folder, step: int, weights: dict[str, dict], state: dict) -> Path:
     Raises :class:`TrainingError` if ``state`` holds anything else, or if the disk does not take it; the checkpoint
     before it then stays as it was.
     """
-    _check_plain(state, "state")
+    state = _plain(state, "state")
     folder = Path(folder)
     final, part = folder / f"step-{step:08d}", folder / f".part-{os.getpid()}"
     try:
@@ -225,15 +229,20 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _check_plain(value, where: str) -> None:
+def _plain(value, where: str):
+    """``value`` with NumPy's numbers as Python's: a learning rate may be one, and ``weights_only`` reads none."""
+    if isinstance(value, numpy.generic):
+        return value.item()
     if isinstance(value, dict):
+        plain = copy.copy(value)  # of its own kind: a schedule may hold a Counter
         for key, item in value.items():
-            _check_plain(item, f"{where}[{key!r}]")
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            _check_plain(item, f"{where}[{i}]")
-    elif not (value is None or isinstance(value, bool | int | float | str | bytes | torch.Tensor)):
+            plain[key] = _plain(item, f"{where}[{key!r}]")
+        return plain
+    if isinstance(value, list | tuple):
+        return type(value)([_plain(item, f"{where}[{i}]") for i, item in enumerate(value)])
+    if not (value is None or isinstance(value, bool | int | float | str | bytes | torch.Tensor)):
         raise TrainingError(
             f"{where} is a {type(value).__name__}, which a checkpoint cannot hold: only tensors, numbers and text. "
             "Use an optimizer and a schedule whose state_dict() is plain."
         )
+    return value

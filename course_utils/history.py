@@ -6,11 +6,13 @@ import math
 
 from course_utils.errors import TrainingError
 
+ERRORS = ("loss", "error", "mae", "mse", "rmse", "mape", "nll", "brier", "ece", "eer", "perplexity")
+
 
 class History:
     """The rows of a training run, one dict an epoch.
 
-    Keys: ``epoch`` and ``step`` (both from 1), ``loss`` and the metrics' names (means over the epoch's batches),
+    Keys: ``epoch`` and ``step`` (both from 1), ``loss`` and the metrics' names (means over the epoch's images),
     the same with ``valid_`` in front, ``lr`` (the largest of the groups) and ``seconds``.
 
     >>> history = History([{"epoch": 1, "valid_loss": 0.7}, {"epoch": 2, "valid_loss": 0.5}])
@@ -39,7 +41,7 @@ class History:
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def best(self, monitor: str = "valid_loss") -> dict:
-        """The row with the best ``monitor``: the smallest loss, the largest of anything else."""
+        """The row with the best ``monitor``: see :func:`lower_is_better`."""
         self[monitor]
         rows = [row for row in self.rows if row.get(monitor) is not None and not math.isnan(row[monitor])]
         if not rows:
@@ -61,12 +63,12 @@ class History:
 
 
 def lower_is_better(name: str) -> bool:
-    """Whether a smaller value of the metric is the better one: true of losses and errors.
+    """Whether a smaller value of the metric is the better one: true of losses, errors and their common short names.
 
-    >>> lower_is_better("valid_loss"), lower_is_better("valid_accuracy")
-    (True, False)
+    >>> [lower_is_better(name) for name in ("valid_loss", "valid_mae", "valid_accuracy")]
+    [True, True, False]
     """
-    return name.endswith(("loss", "error"))
+    return name.lower().endswith(ERRORS)
 
 
 def summary(row: dict, epochs: int | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy
 import torch
 
 from course_utils import runtime
@@ -39,7 +40,22 @@ class BatchLoader:
         images = images.float().div_(255) if images.dtype == torch.uint8 else images
         if generator is not None:
             images = self.augment(images, generator)
+        if self.normalise:
+            self._need_numbers_to_normalise(images)
         return (images - self.mean).div_(self.std) if self.normalise else images
+
+    def _need_numbers_to_normalise(self, images) -> None:
+        if not images.is_floating_point():
+            raise TrainingError(
+                f"the images are {images.dtype}, whose range is not known. Valid: uint8 (0 to 255), or float. "
+                "Scale them first, such as images.float() / 65535."
+            )
+        for name in ("mean", "std"):
+            if getattr(self, name).numel() not in (1, images.shape[-3]):
+                raise TrainingError(
+                    f"{name} has {getattr(self, name).numel()} numbers for images of {images.shape[-3]} channels. "
+                    "Valid: one, or one for each channel."
+                )
 
 
 class TensorLoader(BatchLoader):
@@ -49,7 +65,7 @@ class TensorLoader(BatchLoader):
     ``(N, C, H, W)`` beside ``targets``. uint8 images become float in [0, 1]; float images stay as they are.
     ``augment(images, generator)`` comes next (see :mod:`course_utils.augment`), then ``(images - mean) / std``, where
     ``mean`` and ``std`` are a number or one per channel. The order of epoch e and the augmentation of its b-th batch
-    follow from ``(seed, e, b)`` alone, so training can be resumed anywhere; each ``for`` loop over the loader is
+    follow from ``(seed, e, b)`` and ``batch_size`` alone, so training can be resumed anywhere; each ``for`` loop over the loader is
     the next epoch. On a GPU the tensors themselves are moved there (``to(device)``; the trainer does it).
 
     ``ordered()`` gives every image once, in order, without augmentation: ``Trainer.evaluate`` and ``predict`` use
@@ -75,6 +91,11 @@ class TensorLoader(BatchLoader):
     ):
         if targets is None and hasattr(data, "images"):
             data, targets = data.images, data.targets
+        if not isinstance(data, torch.Tensor | numpy.ndarray | list | tuple):
+            raise TrainingError(
+                f"the loader got a {type(data).__name__}. Valid: a tensor (N, C, H, W), or a dataset with images and "
+                "targets. For any other dataset: torch.utils.data.DataLoader."
+            )
         self.images = torch.as_tensor(data)
         self.targets = None if targets is None else torch.as_tensor(targets)
         if len(self.images) == 0:
@@ -139,7 +160,5 @@ def stream(*key: int) -> torch.Generator:
     >>> torch.rand(1, generator=stream(0, 3)).equal(torch.rand(1, generator=stream(0, 3)))
     True
     """
-    import numpy
-
     seed = numpy.random.SeedSequence((len(key), *key)).generate_state(1, numpy.uint64)[0]
     return torch.Generator().manual_seed(int(seed >> 1))

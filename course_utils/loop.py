@@ -52,18 +52,33 @@ class Loop:
             train.to(self.device).shard(self.accelerator.process_index, self.world)
         elif self.world > 1:
             self.train = self.accelerator.prepare_data_loader(train)
-        self.batches = len(self.train)
+        try:
+            self.batches = len(self.train)
+        except TypeError:
+            raise TrainingError(
+                "the training loader has no length, which an epoch needs. Give it a dataset that has one; for pictures "
+                "that are read as a stream there is course_utils.shards.ShardLoader."
+            ) from None
         if not self.batches:
             raise TrainingError(
                 f"the training loader has no batch for each of the {self.world} processes. Valid: one or more. "
                 "Use a smaller batch_size, drop_last=False, or more pictures."
             )
-        self.loader_rng = getattr(self.train, "generator", None)  # a DataLoader may have its own
+        # A DataLoader may have a generator of its own, or its sampler one (Accelerate gives it one for several processes).
+        self.loader_rng = getattr(self.train, "generator", None) or getattr(
+            getattr(train, "sampler", None), "generator", None
+        )
         self.scheduler, self.schedule_steps = trainer.scheduler, None
         if self.scheduler is not None and not isinstance(self.scheduler, LRScheduler):
             self.schedule_steps = -(-self.batches // trainer.accumulate) * epochs
             self.scheduler = self.scheduler(trainer.optimizer, self.schedule_steps)
         self.plateau = isinstance(self.scheduler, ReduceLROnPlateau)
+        if self.plateau and (self.scheduler.mode == "min") != lower_is_better(monitor):
+            better = "min" if lower_is_better(monitor) else "max"
+            raise TrainingError(
+                f"ReduceLROnPlateau has mode={self.scheduler.mode!r}, but monitor={monitor!r} is better the "
+                f"{'smaller' if better == 'min' else 'larger'} it is. Use mode={better!r}."
+            )
         self.rates = "set by the plateau" if self.plateau else _rates(trainer.optimizer)
         self.ema = EMA(self.model, trainer.ema) if trainer.ema else None
         self.meter = Meter(every=READ_EVERY.get(self.device.type, 50))
@@ -92,6 +107,10 @@ class Loop:
                 self._end_epoch()
             except RuntimeError as error:
                 raise self._lost(error) from error
+            except KeyboardInterrupt:
+                if self.best is not None:
+                    checkpoints.copy_weights(self.model, self.best)
+                raise
         if self.best is None and self.good is not None and not finite(self.model):
             checkpoints.copy_weights(self.model, self.good)
             raise TrainingError(
@@ -102,6 +121,7 @@ class Loop:
             checkpoints.copy_weights(self.model, self.best)
         elif self.ema is not None:
             checkpoints.copy_weights(self.model, self.ema.weights)
+            self._share_statistics()
 
     def close(self) -> None:
         """Take the bar away, and from the model what Accelerate has added to it."""
@@ -117,7 +137,7 @@ class Loop:
         started = time.perf_counter() - s.seconds
         train_mode(self.net)
         for batch in self._batches():
-            X, y = trainer.place(batch)
+            X, y = pair(trainer.place(batch))
             if trainer.batch_hook is not None:
                 X, y = trainer.batch_hook(X, y)
             place = s.batch % trainer.accumulate
@@ -126,6 +146,10 @@ class Loop:
             with nullcontext() if complete else self.accelerator.no_sync(self.net):
                 outputs = self.net(X)
                 loss = trainer.loss(outputs, y)
+                if loss.ndim:
+                    raise TrainingError(
+                        f"the loss has shape {tuple(loss.shape)}. Valid: one number, such as with reduction='mean'."
+                    )
                 self._measure(X, y, outputs, loss)
                 self.accelerator.backward(loss / group if group > 1 else loss)
             s.batch += 1
@@ -154,7 +178,7 @@ class Loop:
 
     def _step(self) -> None:
         if self.trainer.clip is not None:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.trainer.clip)
+            self.accelerator.clip_grad_norm_(self._stepped(), self.trainer.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         skipped = getattr(self.optimizer, "step_was_skipped", False)  # by the scaler, after an overflow
@@ -174,9 +198,12 @@ class Loop:
         if self.valid is not None:
             with self._averaged():
                 row |= {f"valid_{k}": v for k, v in self.trainer.evaluate(self.valid).items()}
-                if not math.isfinite(row["valid_loss"]):
-                    self._stop(row["valid_loss"], s.batch - 1, what="the validation loss")
-                self._judge(row)
+                if math.isfinite(row["valid_loss"]):
+                    self._judge(row)
+            if not math.isfinite(
+                row["valid_loss"]
+            ):  # out here, or the weights of before the average came back
+                self._stop(row["valid_loss"], s.batch - 1, what="the validation loss")
         if self.plateau:
             self.scheduler.step(row.get(self.monitor, row["loss"]))
         row |= {"lr": lr, "seconds": s.seconds}
@@ -213,18 +240,22 @@ class Loop:
     @contextmanager
     def _averaged(self):
         """Put the averaged weights into the model for a while; give all processes the first one's statistics."""
-        if self.world > 1:
-            for buffer in self.model.buffers():
-                buffer.copy_(broadcast(buffer))
         if self.ema is None:
+            self._share_statistics()
             yield
             return
         raw = snapshot(self.model)
         checkpoints.copy_weights(self.model, self.ema.weights)
+        self._share_statistics()
         try:
             yield
         finally:
             checkpoints.copy_weights(self.model, raw)
+
+    def _share_statistics(self) -> None:
+        if self.world > 1:
+            for buffer in self.model.buffers():
+                buffer.copy_(broadcast(buffer))
 
     def _batches(self):
         """The rest of this epoch's batches."""
@@ -257,6 +288,10 @@ class Loop:
             f"connection in epoch {self.state.epoch + 1}, batch {self.state.batch + 1}. {kept}"
         )
 
+    def _stepped(self) -> list:
+        """The parameters that a step changes: the others' gradients are never cleared, and must not count in a norm."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
     def _lr(self) -> float:
         return max(group["lr"] for group in self.optimizer.param_groups)
 
@@ -275,6 +310,14 @@ class Loop:
             f"in the loss. The model holds the weights of {words} again"
             + (f"; the last checkpoint is in {self.folder}." if self.folder is not None else ".")
         )
+
+
+def pair(batch) -> tuple:
+    """``(images, targets)``, or a :class:`TrainingError` that says what the loader gives instead."""
+    if isinstance(batch, tuple | list) and len(batch) == 2:
+        return tuple(batch)
+    given = f"{len(batch)} parts" if isinstance(batch, tuple | list) else f"a {type(batch).__name__}"
+    raise TrainingError(f"a batch of the loader is {given}. Needed: two, the images and their targets.")
 
 
 def _rates(optimizer) -> list[list[float]]:

@@ -56,6 +56,11 @@ def backbone(name: str, pretrained: bool = True, num_classes: int = 0, in_chans:
         if pretrained:
             _load_lite0(model, num_classes, in_chans)
     else:
+        if pretrained and not timm.models.is_model_pretrained(name):
+            raise CourseError(
+                f"timm has no pretrained weights for {name!r}. Use pretrained=False, or a name from "
+                "timm.list_models(pretrained=True)."
+            )
         model = _from_hub(timm, name, pretrained, num_classes, in_chans)
     model.input_stats = _input_stats(model, lite, in_chans)
     return model
@@ -64,7 +69,7 @@ def backbone(name: str, pretrained: bool = True, num_classes: int = 0, in_chans:
 class SmallCNN(nn.Module):
     """Three 3×3 convolutions with batch normalisation, two halvings, global average pooling and a linear layer.
 
-    x: (N, in_channels, H, W) float, H and W from 4 → logits (N, num_classes). About ``13·width²`` weights, made for
+    x: (N, in_channels, H, W) float, H and W from 4 → logits (N, num_classes). About ``90·width²`` weights, made for
     images of 8 to 32 pixels. Lesson 05.
 
     >>> SmallCNN(num_classes=10)(torch.zeros(2, 1, 28, 28)).shape

@@ -24,9 +24,10 @@ def layer_groups(
     """
     layers = [layer for child in model.children() for layer in _layers(child)]
     seen, stacks = set(), []
-    for parameters in [list(layer.parameters()) for layer in layers] + [
-        list(model.parameters(recurse=False))
-    ]:
+    own = list(
+        model.parameters(recurse=False)
+    )  # position embeddings and class tokens: they stand at the input
+    for parameters in [own, *(list(layer.parameters()) for layer in layers)]:
         fresh = [p for p in parameters if p.requires_grad and id(p) not in seen]
         seen.update(map(id, fresh))
         if fresh:
@@ -90,6 +91,8 @@ class EMA:
     def __init__(self, model: nn.Module, decay: float):
         self.decay, self.steps = decay, 0
         self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        # A mask may hold infinities, whose mean with themselves is NaN.
+        self.copied = {name for name, t in self.weights.items() if not bool(torch.isfinite(t).all())}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -98,7 +101,7 @@ class EMA:
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averages, currents = [], []
         for name, tensor in model.state_dict().items():
-            if tensor.is_floating_point():
+            if tensor.is_floating_point() and name not in self.copied:
                 averages.append(self.weights[name])
                 currents.append(tensor.detach())
             else:

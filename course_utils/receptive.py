@@ -136,20 +136,26 @@ def _resized(name: str, field: Field, x, out, argument):
     if before == after or name == "pad":
         return field
     scale = tuple(n / m if m else 1 for n, m in zip(before, after, strict=True))
-    if name in _ADAPTIVE and max(after) > 1:
+    mode = argument("mode", 3, "nearest") if name in ("interpolate", "upsample") else None
+    if (name in _ADAPTIVE and max(after) > 1) or mode == "area":
         kernel = [
             max(-(-(i + 1) * n // m) - i * n // m for i in range(m))
             for n, m in zip(before, after, strict=True)
         ]
         return field.windows(kernel, scale)
-    if name in ("interpolate", "upsample"):
-        reach = {"nearest": 1, "nearest-exact": 1, "bicubic": 4}.get(argument("mode", 3, "nearest"), 2)
+    if mode is not None:
+        reach = {"nearest": 1, "nearest-exact": 1, "bicubic": 4}.get(mode, 2)
+        if argument("antialias", 6, False):  # the filter grows with the reduction
+            reach = [math.ceil(reach * max(1, s)) for s in scale]
         return field.windows(reach, scale)
     if name in ("pixel_shuffle", "pixel_unshuffle"):
         return field.windows([max(1, s) for s in scale], scale)
     if name == "__getitem__":
         index = argument("", 1)
         index = index if isinstance(index, tuple) else (index,)
+        at = next((k for k, i in enumerate(index) if i is Ellipsis), None)
+        if at is not None:
+            index = (*index[:at], *[slice(None)] * (x.ndim - len(index) + 1), *index[at + 1 :])
         if all(isinstance(i, slice) for i in index):
             steps = [i.step or 1 for i in index] + [1] * (x.ndim - len(index))
             return field.windows(1, [steps[a] for a in field.axes])

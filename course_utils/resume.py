@@ -74,6 +74,7 @@ def resume_run(loop) -> None:
         loop.best = {name: tensor.to(loop.device) for name, tensor in weights["best"].items()}
     for name, value in saved["state"].items():
         setattr(loop.state, name, value)
+    loop.state.stopped = loop.patience is not None and loop.state.stale >= loop.patience
     if loop.is_main:  # it stands for all processes, whose numbers are added up
         loop.meter.sums, loop.meter.count = saved["meter"]
     streams, own = saved["rng"], loop.accelerator.process_index
@@ -96,6 +97,7 @@ def _setup(loop) -> dict:
         "learning rate and weight decay": loop.rates,
         "ema": loop.trainer.ema or "none",
         "accumulate": loop.trainer.accumulate,
+        "monitor": loop.monitor if loop.valid is not None else "no validation data",
         "batches per epoch": loop.batches,
         "loader's seed": getattr(loop.train, "seed", "none"),
         "loader's own generator": loop.loader_rng is not None,

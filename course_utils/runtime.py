@@ -7,6 +7,7 @@ same notebook runs under papermill (which sets the cell), under nbval (which can
 from __future__ import annotations
 
 import json
+import operator
 import os
 import platform
 import random
@@ -142,7 +143,7 @@ def resolve(lesson, profile, data_source, device, seed) -> Run:
 
     seed = setting(seed, "COURSE_SEED", 0)
     try:
-        seed = int(seed)
+        seed = operator.index(int(seed) if isinstance(seed, str) else seed)
         if seed < 0:
             raise ValueError
     except (TypeError, ValueError):
@@ -295,6 +296,12 @@ def _checked(name: str, value) -> dict:
             raise CourseError(
                 f"record({name}=…): {key} is {fields[key]}. A result must be finite; look for the step that broke."
             )
+    if (fields["low"] is None) != (fields["high"] is None):
+        raise CourseError(
+            f"record({name}=…): an interval needs low and high; {fields['low']} and {fields['high']} given."
+        )
+    if fields["n"] is not None:
+        fields["n"] = int(fields["n"])
     return fields
 
 

@@ -50,7 +50,8 @@ def write_shards(pictures: ImageFolder, folder: str | Path, per_shard: int = 100
     shards = []
     for number, group in enumerate(_groups(rows, per_shard)):
         shards.append({"name": f"shard-{number:06d}.tar", "pictures": len(group)})
-        with webdataset.TarWriter(str(folder / shards[-1]["name"])) as writer:
+        # Opened here, not by webdataset, which takes "C:" for the scheme of an address and "pipe:" for a command.
+        with open(folder / shards[-1]["name"], "wb") as file, webdataset.TarWriter(file) as writer:
             for row in group:
                 path = pictures.paths[row]
                 kind = path.suffix.lower().removeprefix(".")

@@ -19,11 +19,13 @@ from torch import nn
 from course_utils import checkpoints, runtime
 from course_utils.errors import TrainingError, choice
 from course_utils.history import History
-from course_utils.loop import Loop
+from course_utils.loop import Loop, pair
 from course_utils.meter import Meter, eval_mode
 from course_utils.progress import Progress
 
 __all__ = ["History", "Trainer", "accuracy"]
+
+NO_BATCH = "the loader has no batch to evaluate. Use a smaller batch_size, drop_last=False, or more pictures."
 
 
 class Trainer:
@@ -74,10 +76,16 @@ class Trainer:
             )
         if accumulate < 1:
             raise TrainingError(f"accumulate is {accumulate}. Valid: a whole number from 1.")
+        if clip is not None and not clip > 0:
+            raise TrainingError(f"clip is {clip}. Valid: a norm above 0, or None for no limit.")
+        if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+            raise TrainingError("the scheduler is of another optimizer. Build it from the one given here.")
         if ema is not None and not 0 < ema < 1:
             raise TrainingError(f"ema is {ema}. Valid: a decay between 0 and 1, such as 0.99, or None.")
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
-        self.metrics, self.batch_hook, self.channels_last = metrics, batch_hook, channels_last
+        self.metrics, self.batch_hook = metrics, batch_hook
+        tensors = [*model.parameters(), *model.buffers()]
+        self.channels_last = channels_last and all(t.ndim < 5 for t in tensors)  # volumes have another format
         self.accumulate, self.clip, self.ema = accumulate, clip, ema
         self._wanted = runtime.current().device if str(device) == "auto" else runtime.usable(device)
         self.precision = _precision(precision, self._wanted)
@@ -85,7 +93,7 @@ class Trainer:
             torch.cuda.set_device(self._wanted)
         self.device = self.accelerator().device
         model.to(self.device)
-        if channels_last:
+        if self.channels_last:
             model.to(memory_format=torch.channels_last)
         if isinstance(loss, nn.Module):  # it may hold class weights
             loss.to(self.device)
@@ -114,10 +122,17 @@ class Trainer:
         Where ``checkpoint`` is not given, :func:`course_utils.checkpoints.folder_of_call` decides.
 
         Raises :class:`TrainingError` at a loss that is not finite (the model then holds its last good weights), and
-        for a checkpoint that is damaged or does not fit.
+        for a checkpoint that is damaged or does not fit. After an interruption (``KeyboardInterrupt``, the notebook's
+        stop button) ``trainer.history`` has the epochs that were finished, and the model the best one's weights.
         """
         if valid is None and (early_stopping is not None or monitor != "valid_loss"):
             raise TrainingError("early stopping and monitor need validation data: pass valid=loader.")
+        if early_stopping is not None and early_stopping < 1:
+            raise TrainingError(
+                f"early_stopping is {early_stopping}. Valid: a whole number of epochs from 1, or None."
+            )
+        measured = ["loss", *(["accuracy"] if self.metrics is None else self.metrics)]
+        choice(monitor, [*measured, *(f"valid_{m}" for m in measured)], "monitor", TrainingError)
         folder = checkpoints.folder_of_call() if checkpoint is None else checkpoint
         loop = Loop(self, train, epochs, valid, monitor, early_stopping, folder, checkpoint_every)
         loop.progress = Progress(epochs, loop.batches, progress and loop.is_main)
@@ -126,26 +141,38 @@ class Trainer:
             loop.run()
         finally:
             loop.close()
-        return History(loop.state.rows)
+            self.history = History(loop.state.rows)
+        return self.history
 
     def evaluate(self, loader) -> dict[str, float]:
-        """The loss and the metrics over ``loader``, means over its images: ``{"loss": ..., "accuracy": ...}``."""
+        """The loss and the metrics over ``loader``: ``{"loss": ..., "accuracy": ...}``.
+
+        Means over batches, each with the weight of its images: over the images, if ``loss`` is a mean over a batch's.
+        """
         meter = Meter(every=50)
         with eval_mode(self.model), torch.no_grad():
-            for X, y in self._ordered(loader):
+            for X, y in map(pair, self._ordered(loader)):
                 outputs = self._outputs(X)
                 meter.add(len(X), {"loss": self.loss(outputs, y), **self.measure(outputs, y)})
         if not meter.count + len(meter.pending):
-            raise TrainingError(
-                "the loader has no batch to evaluate. Use a smaller batch_size, drop_last=False, or more pictures."
-            )
+            raise TrainingError(NO_BATCH)
         return meter.means()
 
     def predict(self, loader) -> torch.Tensor:
-        """The outputs for ``loader``'s images, ``(N, ...)`` float on the CPU; targets in the batches are left aside."""
+        """The outputs for ``loader``'s images, ``(N, ...)`` float on the CPU; targets in the batches are left aside.
+
+        They come in the loader's order: give a ``DataLoader`` without ``shuffle``.
+        """
         with eval_mode(self.model), torch.no_grad():
             batches = (b[0] if isinstance(b, tuple | list) else b for b in self._ordered(loader))
-            return torch.cat([self._outputs(X).float().cpu() for X in batches])
+            outputs = [self._outputs(X) for X in batches]
+        if not outputs:
+            raise TrainingError(NO_BATCH)
+        if not isinstance(outputs[0], torch.Tensor):
+            raise TrainingError(
+                f"the model gives a {type(outputs[0]).__name__}; predict joins tensors. Wrap it in a module that returns one."
+            )
+        return torch.cat([batch.float().cpu() for batch in outputs])
 
     def measure(self, outputs, targets) -> dict[str, torch.Tensor]:
         """The metrics of one batch, as tensors on the device."""
@@ -198,10 +225,13 @@ class Trainer:
 def accuracy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The share of ``targets`` (N, ...) that the largest of ``logits`` (N, classes, ...) hits, as a tensor.
 
+    Targets of −100 do not count: cross-entropy ignores them too.
+
     >>> accuracy(torch.tensor([[2.0, 1.0], [3.0, 0.0]]), torch.tensor([0, 1])).item()
     0.5
     """
-    return (logits.argmax(1) == targets).float().mean()
+    labelled = targets != -100
+    return ((logits.argmax(1) == targets) & labelled).sum() / labelled.sum().clamp(min=1)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 from course_utils.augment import brightness_contrast
 from course_utils.errors import TrainingError
@@ -92,11 +93,17 @@ def test_shards_are_disjoint_and_equally_long():
         ({"data": torch.zeros(3, 1, 2, 2), "targets": torch.zeros(2)}, "3 images and 2 targets"),
         ({"data": torch.zeros(3, 1, 2, 2), "batch_size": 0}, "batch_size is 0"),
         ({"data": torch.zeros(3, 1, 2, 2), "batch_size": 4, "drop_last": True}, "no full batch of 4"),
+        ({"data": torch.zeros(3, 1, 2, 2, dtype=torch.int16), "mean": 0.5}, "images are torch.int16"),
+        (
+            {"data": torch.zeros(3, 1, 2, 2), "mean": (0.5, 0.4, 0.3)},
+            "mean has 3 numbers for images of 1 channels",
+        ),
+        ({"data": TensorDataset(torch.zeros(3, 1, 2, 2))}, "got a TensorDataset"),
     ],
 )
 def test_errors(arguments, message):
     with pytest.raises(TrainingError, match=message):
-        TensorLoader(**arguments)
+        next(iter(TensorLoader(**arguments)))
 
 
 def test_streams_are_independent():

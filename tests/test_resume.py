@@ -8,10 +8,11 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from course_utils import checkpoints, runtime
 from course_utils.augment import Mixup, brightness_contrast, chain, flip, translate
@@ -75,8 +76,12 @@ def victim(folder, loader="tensor", die_at_batch=None, die_at_flush=None, die_at
         augment = chain(flip(), translate(1), brightness_contrast())
         train = TensorLoader(images, targets, 15, shuffle=True, augment=augment, seed=0)
     else:
-        own = torch.Generator().manual_seed(5) if loader == "own generator" else None
-        train = DataLoader(Noisy(images, targets), 15, shuffle=True, generator=own)
+        own = torch.Generator().manual_seed(5)
+        if loader == "sampler's generator":
+            order = {"sampler": WeightedRandomSampler(torch.ones(100), 100, generator=own)}
+        else:
+            order = {"shuffle": True, "generator": own if loader == "own generator" else None}
+        train = DataLoader(Noisy(images, targets), 15, **order)
     assert len(train) == BATCHES
     mixup, seen = Mixup(classes=3), [0]
 
@@ -144,7 +149,7 @@ def undisturbed(tmp_path_factory):
     return result
 
 
-@pytest.mark.parametrize("loader", ["tensor", "dataloader", "own generator"])
+@pytest.mark.parametrize("loader", ["tensor", "dataloader", "own generator", "sampler's generator"])
 def test_killed_three_times_at_random_batches_and_resumed(loader, undisturbed, tmp_path):
     points = [random.SystemRandom().randint(1, BATCHES * EPOCHS // 2) for _ in range(3)]
     died = [run(tmp_path, loader=loader, die_at_batch=point) for point in points]
@@ -189,9 +194,9 @@ def test_finished_run_is_not_trained_again(tmp_path):
     assert outcome(tmp_path) == first
 
 
-def make(width=8, optimizer=torch.optim.SGD, ema=None):
+def make(width=8, optimizer=torch.optim.SGD, ema=None, lr=0.01):
     model = Net(width)
-    return Trainer(model, optimizer(model.parameters(), lr=0.01), ema=ema, device="cpu")
+    return Trainer(model, optimizer(model.parameters(), lr=lr), ema=ema, device="cpu")
 
 
 @pytest.fixture
@@ -271,6 +276,39 @@ def test_disk_that_takes_no_checkpoint(written, monkeypatch):
     assert [p.name for p in written.iterdir()] == ["step-00000002"]
 
 
+def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path):
+    def fit(patience, epochs=6):
+        trainer = make(lr=0.0)  # learns nothing
+        trainer.model.norm.requires_grad_(False)
+        valid = TensorLoader(*data(30), batch_size=30)
+        loader = TensorLoader(*data(), batch_size=50, seed=0)
+        return trainer.fit(
+            loader, epochs, valid=valid, early_stopping=patience, checkpoint=tmp_path, progress=False
+        )
+
+    assert len(fit(1)) == 2
+    assert len(fit(1)) == 2
+    assert len(fit(3)) == 4
+
+
+def test_another_monitor_is_refused(tmp_path):
+    loader, valid = TensorLoader(*data(), batch_size=50, seed=0), TensorLoader(*data(30), batch_size=30)
+    make().fit(loader, 1, valid=valid, checkpoint=tmp_path, progress=False)
+    with pytest.raises(TrainingError, match="monitor was valid_loss, now no validation data"):
+        make().fit(loader, 2, checkpoint=tmp_path, progress=False)
+    with pytest.raises(TrainingError, match="monitor was valid_loss, now valid_accuracy"):
+        make().fit(loader, 2, valid=valid, monitor="valid_accuracy", checkpoint=tmp_path, progress=False)
+
+
+def test_a_learning_rate_of_numpy_is_read_again(tmp_path):
+    for epochs in (1, 2):
+        trainer = make(lr=np.logspace(-2, -1, 2)[0])
+        history = trainer.fit(
+            TensorLoader(*data(), batch_size=50, seed=0), epochs, checkpoint=tmp_path, progress=False
+        )
+    assert len(history) == 2
+
+
 def test_state_must_be_plain(tmp_path):
     with pytest.raises(TrainingError, match=r"state\['a'\]\[1\] is a set"):
         checkpoints.save(tmp_path, 1, {}, {"a": [1, {2}]})
@@ -305,5 +343,8 @@ def test_weights_file_round_trip_and_errors(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(TrainingError, match="damaged"):
         checkpoints.load_weights(other, path)
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    with pytest.raises(TrainingError, match=r"of another format.*weights_only=True"):
+        checkpoints.load_weights(other, tmp_path / "w.pth")
     with pytest.raises(TrainingError, match="no weights file"):
         checkpoints.load_weights(other, tmp_path / "none")

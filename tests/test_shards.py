@@ -261,3 +261,10 @@ def test_without_webdataset_it_says_how_to_get_it(shards, folder, tmp_path, monk
         with pytest.raises(CourseError, match=r"pip install \"\.\[shards\]\""):
             call()
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such name")
+def test_a_folder_with_a_colon_is_a_folder(folder, tmp_path, monkeypatch):
+    """webdataset would take what stands before it for the scheme of an address, or for a command."""
+    monkeypatch.chdir(tmp_path)
+    assert write_shards(image_folder(folder), "pipe:false").parent.resolve() == tmp_path / "pipe:false"

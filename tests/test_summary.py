@@ -261,6 +261,9 @@ FUNCTIONS = {
     "nearest": lambda x: F.interpolate(F.avg_pool2d(x, 4), scale_factor=2),
     "adaptive": lambda x: F.adaptive_avg_pool2d(F.conv2d(x, torch.ones(1, 1, 2, 2)), 7),
     "padded": lambda x: F.conv2d(F.pad(x, (1, 1, 1, 1)), torch.ones(1, 1, 3, 3)) + x,
+    "area": lambda x: F.interpolate(x, 7, mode="area"),
+    "antialias": lambda x: F.interpolate(x, 7, mode="bilinear", antialias=True),
+    "cropped": lambda x: F.conv2d(x, torch.ones(1, 1, 3, 3))[..., 1:-1, 1:-1],
     "pixel shuffle": lambda x: F.pixel_shuffle(F.conv2d(x, torch.ones(4, 1, 3, 3)), 2),
 }  # fmt: skip
 

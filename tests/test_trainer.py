@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from course_utils.augment import Mixup
 from course_utils.errors import CourseError, TrainingError
@@ -154,8 +154,30 @@ def test_early_stopping_counts_epochs_without_a_better_one():
     assert len(history) == 4
     with pytest.raises(TrainingError, match="pass valid"):
         t.fit(TensorLoader(*data()), 1, early_stopping=2)
-    with pytest.raises(TrainingError, match=r"monitor='valid_f1' was not measured. Valid: .*valid_accuracy"):
+    with pytest.raises(TrainingError, match=r"unknown monitor 'valid_f1'. Valid: .*valid_accuracy"):
         t.fit(TensorLoader(*data()), 1, valid=valid, monitor="valid_f1", progress=False)
+    t.metrics = {"valid_only": None}
+    t.evaluate = lambda loader: {"loss": 1.0}
+    t.measure = lambda outputs, targets: {}
+    with pytest.raises(
+        TrainingError, match=r"monitor='valid_valid_only' was not measured. Valid: .*valid_loss"
+    ):
+        t.fit(TensorLoader(*data()), 1, valid=valid, monitor="valid_valid_only", progress=False)
+
+
+def test_an_interruption_leaves_the_best_weights_and_the_history():
+    valid, calls = TensorLoader(*data(20, 1)), iter(range(100))
+
+    def hook(images, targets):
+        if next(calls) == 10:  # in the third epoch of four batches
+            raise KeyboardInterrupt
+        return images, targets
+
+    t = trainer(batch_hook=hook)
+    with pytest.raises(KeyboardInterrupt):
+        t.fit(TensorLoader(*data(), batch_size=10), 5, valid=valid, progress=False)
+    assert len(t.history) == 2
+    assert t.evaluate(valid)["loss"] == pytest.approx(t.history.best()["valid_loss"])
 
 
 @pytest.mark.parametrize("every", [1, 3, 50])
@@ -242,6 +264,20 @@ def test_non_finite_images_are_named():
         trainer().fit(TensorLoader(images, targets, 10), 1, progress=False)
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_after_a_validation_that_is_not_finite_the_model_is_the_best_one(ema):
+    t, kept, evaluate = trainer(ema=ema), [], Trainer.evaluate
+
+    def first_good(loader):
+        kept.append({name: tensor.clone() for name, tensor in t.model.state_dict().items()})
+        return evaluate(t, loader) if len(kept) == 1 else {"loss": float("nan"), "accuracy": 0.0}
+
+    t.evaluate = first_good
+    with pytest.raises(TrainingError, match=r"the validation loss is nan.*weights of the best epoch again"):
+        t.fit(TensorLoader(*data(), batch_size=10), 3, valid=TensorLoader(*data(20, 1)), progress=False)
+    assert all(torch.equal(kept[0][name], tensor) for name, tensor in t.model.state_dict().items())
+
+
 def test_divergence_is_caught(tmp_path):
     t = trainer(lr=1e30)
     with pytest.raises(TrainingError, match="last checkpoint is in"):
@@ -271,6 +307,24 @@ def test_ema_is_what_is_validated_and_kept():
     assert average.weights["weight"].item() == pytest.approx(expected)
     with pytest.raises(TrainingError, match=r"ema is 1\.5"):
         trainer(ema=1.5)
+
+
+def test_ema_copies_a_mask_that_is_infinite():
+    t = trainer(ema=0.9)
+    t.model.register_buffer("mask", torch.full((2,), -torch.inf))
+    t.fit(TensorLoader(*data(), batch_size=10), 1, progress=False)
+    assert t.model.mask.tolist() == [-torch.inf, -torch.inf]
+
+
+def test_clip_counts_only_what_the_optimizer_changes():
+    losses = []
+    for frozen in (True, False):
+        model = net()
+        model[:4].requires_grad_(not frozen)
+        model[1].eval().requires_grad_(False)
+        t = Trainer(model, sgd(model[4]), clip=0.1, device="cpu")
+        losses.append(t.fit(TensorLoader(*data(), batch_size=10), 3, progress=False)["loss"])
+    assert losses[0] == losses[1]
 
 
 def test_batch_hook_and_soft_targets():
@@ -325,8 +379,53 @@ def test_layer_groups():
     assert [g["weight_decay"] for g in groups] == [0.5, 0.0, 0.0, 0.5, 0.0]
 
 
+def test_layer_groups_take_a_models_own_parameters_for_its_first_layer():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model.position = nn.Parameter(torch.zeros(2))
+    rates = {id(p): g["lr"] for g in layer_groups(model, 1.0, decay=0.1, head_lr=3.0) for p in g["params"]}
+    assert rates[id(model.position)] == pytest.approx(0.01)
+    assert [rates[id(layer.weight)] for layer in model] == pytest.approx([0.1, 3.0])
+
+
+def test_volumes_train_without_channels_last():
+    model = nn.Sequential(nn.Conv3d(1, 2, 3), nn.Flatten(), nn.Linear(16, 2))
+    loader = TensorLoader(torch.rand(8, 1, 4, 4, 4), torch.arange(8) % 2, 4)
+    assert len(Trainer(model, sgd(model), device="cpu").fit(loader, 1, progress=False)) == 1
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(zip(*data(), strict=True))
+
+
+def test_batches_of_another_form_are_named():
+    images, targets = data()
+    with pytest.raises(TrainingError, match=r"a batch of the loader is a Tensor\. Needed: two"):
+        trainer().fit(TensorLoader(images, batch_size=2), 1, progress=False)
+    with pytest.raises(TrainingError, match="is 3 parts"):
+        trainer().evaluate(DataLoader(TensorDataset(images, targets, targets), 4))
+    with pytest.raises(TrainingError, match="has no length"):
+        trainer().fit(DataLoader(Stream(), 4), 1, progress=False)
+    with pytest.raises(TrainingError, match=r"loss has shape \(10,\)"):
+        trainer(loss=nn.CrossEntropyLoss(reduction="none")).fit(
+            TensorLoader(images, targets, 10), 1, progress=False
+        )
+    with pytest.raises(TrainingError, match="no batch to evaluate"):
+        trainer().predict(DataLoader(TensorDataset(*data(6)), batch_size=8, drop_last=True))
+
+
 def test_wrong_arguments():
     model = net()
+    with pytest.raises(TrainingError, match=r"clip is 0\.0"):
+        trainer(clip=0.0)
+    with pytest.raises(TrainingError, match="scheduler is of another optimizer"):
+        trainer(scheduler=torch.optim.lr_scheduler.ConstantLR(sgd(model)))
+    with pytest.raises(TrainingError, match="early_stopping is 0"):
+        trainer().fit(TensorLoader(*data()), 1, valid=TensorLoader(*data()), early_stopping=0)
+    with pytest.raises(TrainingError, match=r"mode='min'.*the larger it is\. Use mode='max'"):
+        trainer(scheduler=lambda optimizer, steps: torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)).fit(
+            TensorLoader(*data()), 1, valid=TensorLoader(*data()), monitor="valid_accuracy"
+        )
     with pytest.raises(TrainingError, match="not the model's"):
         Trainer(model, sgd(net()))
     with pytest.raises(TrainingError, match="accumulate is 0"):
@@ -401,7 +500,9 @@ def test_bar_in_a_terminal(monkeypatch, capsys):
 
 PROCESSES = """
 import sys, torch
+from accelerate.utils import gather_object
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 from course_utils.loaders import TensorLoader
 from course_utils.trainer import Trainer
 torch.manual_seed(0)
@@ -413,6 +514,21 @@ world = t.accelerator().num_processes
 loader = TensorLoader(images, targets, 12 // world, shuffle=True, seed=0)
 settings = {"valid": TensorLoader(images, targets), "checkpoint_every": 1, "progress": False}
 history = t.fit(loader, 3, checkpoint=sys.argv[1], **settings)
+
+def steps(epochs, folder=None):
+    torch.manual_seed(2)
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+    t = Trainer(net, torch.optim.SGD(net.parameters(), lr=0.1), ema=0.9, device="cpu")
+    shuffled = DataLoader(TensorDataset(images, targets), 12 // world, shuffle=True)
+    rows = t.fit(shuffled, epochs, checkpoint=folder, valid=settings["valid"], progress=False).rows
+    return net, [row["valid_loss"] for row in rows]
+
+whole, losses = steps(2)
+every = gather_object([losses])
+assert all(one == losses for one in every), f"each process validates another model: {every}"
+steps(1, sys.argv[1] + "-loader")
+resumed, again = steps(2, sys.argv[1] + "-loader")
+assert again == losses and all(map(torch.equal, whole.state_dict().values(), resumed.state_dict().values()))
 if t.accelerator().is_main_process:
     measured = [[row[name] for name in ("loss", "accuracy", "valid_loss")] for row in history.rows]
     torch.save(model.state_dict() | {"measured": torch.tensor(measured)}, sys.argv[2])
@@ -453,7 +569,9 @@ def test_two_processes_train_as_one_with_the_double_batch(tmp_path, monkeypatch)
 
 
 def test_accuracy():
-    assert accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1])).item() == 0.5
+    logits = torch.tensor([[0.1, 0.9], [0.8, 0.2]])
+    assert accuracy(logits, torch.tensor([1, 1])).item() == 0.5
+    assert accuracy(logits, torch.tensor([1, -100])).item() == 1.0  # ignored, as cross-entropy ignores it
 
 
 def test_in_half_precision_the_loss_still_sees_float32():
