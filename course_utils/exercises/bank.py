@@ -132,7 +132,10 @@ def solution_text(exercise: Exercise) -> str:
         return textwrap.dedent(exercise.solution).strip()
     if not exercise.is_function:
         return f"{exercise.name} = {exercise.reference!r}"
-    return "\n\n".join([*_helpers(exercise.reference), _source(exercise.reference)])
+    imports = [line for line in _imports(exercise.reference) if line not in IN_EVERY_LESSON]
+    return "\n\n".join(
+        ["\n".join(imports)] * bool(imports) + [*_helpers(exercise.reference), _source(exercise.reference)]
+    )
 
 
 def solution_source(exercise_id: str, name: str) -> str:
@@ -175,6 +178,10 @@ def solutions_markdown(lesson: str) -> str:
         lines += [f"## {exercise.id} {exercise.title}", "", "```python", solution_text(exercise), "```", ""]
         lines += ["Usual mistakes:", "", *(f"- {mistake.sentence}" for mistake in exercise.mistakes), ""]
     return "\n".join(lines)
+
+
+# Other modules stand above a solution, so that it runs where it is pasted.
+IN_EVERY_LESSON = {"import numpy as np", "import torch", "import torch.nn.functional as F"}
 
 
 def _source(function: FunctionType) -> str:

@@ -135,7 +135,7 @@ def _verdict(exercise: Exercise, answer) -> tuple[str, str, str]:
         return "passed", f'Compare with `solution("{exercise.id}")`.', tried.printed
     for mistake in exercise.mistakes:
         if _imitates(exercise, cases, tried.outcomes, wanted, mistake.answer):
-            return "wrong", mistake.sentence, tried.printed
+            return "wrong", mistake.sentence + _also_changed(exercise, mistake.answer, changed), tried.printed
     if not any(gaps):
         return "wrong", _mutation(exercise, *changed[0]), tried.printed
     first = next(i for i, gap in enumerate(gaps) if gap)
@@ -200,10 +200,22 @@ def _bare(value) -> str:
     return shown(value, limit=9, width=60).strip("`")
 
 
-def _mutation(exercise: Exercise, case: Case, key: int | str) -> str:
-    which = f"argument {key}" if isinstance(key, int) else f"the argument `{key}`"
+def _also_changed(exercise: Exercise, mistake, changed: list) -> str:
+    """What to add to a mistake's sentence for an answer that also overwrites an argument, as the mistake does not."""
+    if not changed or call(_called(exercise, mistake), changed[0][0], exercise.observe).changed:
+        return ""
     return (
-        f"The result is right, but the function changes {which} of its caller ({_label(exercise, case)}). "
+        f" It also changes {_argument(changed[0][1])} of its caller, which may be the cause: work on a copy."
+    )
+
+
+def _argument(key: int | str) -> str:
+    return f"argument {key}" if isinstance(key, int) else f"the argument `{key}`"
+
+
+def _mutation(exercise: Exercise, case: Case, key: int | str) -> str:
+    return (
+        f"The result is right, but the function changes {_argument(key)} of its caller ({_label(exercise, case)}). "
         "Work on a copy, or build a new array."
     )
 

@@ -145,6 +145,7 @@ EXERCISES = [
             Case(_targets(3, 3, 1, 2, 2, 2, 2), _targets(2, 2, 3, 3, 3, 1)),
             Case(_targets(1, 1, 0, 4), _targets(4, 4, 4, 1)),
             Case(_targets(9, 9, 9, 1, 4, 5, 6), _targets(9, 5, 5, 1)),
+            Case(_targets(3, 1, 1, 1, 0), _targets(3, 3, 1, 0, 0, 0)),
         ],
         mistakes=[
             Mistake(

@@ -95,7 +95,7 @@ EXERCISES = [
                 "That is a matrix product of the first patch and the kernel. Multiply pixel by pixel instead, and add the four products.",
             ),
             Mistake(
-                [[4, -1, 0], [2, 6, 3], [2, 1, 1]],
+                [[4, -1, 0], [2, 6, 3], [2, 2, 1]],
                 "You let the kernel hang over the right and lower border, as if zeros stood there. Without padding it goes only where it fits.",
             ),
             Mistake(

@@ -127,9 +127,10 @@ _KERNELS = [
     Case(np.outer(_BELL, _BELL) / 256),
     Case(np.outer(_BELL, _WAVE) / 7 + np.outer(_WAVE, _BELL) / 3),
     Case(np.array([[0.1, 0.2, 0.4, 0.2, 0.1]])),
-    Case(1e-9 * np.outer(_BELL, np.array([1.0, 2, 1, 3, 0.1, 5, 1]))),
+    Case(1e-12 * np.outer(_BELL, np.array([1.0, 2, 1, 3, 0.1, 5, 1]))),
     Case(np.eye(7) / 7),
     Case(np.array([[0.0, 0, 0], [1, 2, 1], [0, 0, 0]])),
+    Case(np.subtract.outer(np.arange(7.0), np.arange(7.0)) ** 2),  # rank 3
 ]
 
 _BLURS = [

@@ -5,6 +5,7 @@
 
 import math
 import sys
+from numbers import Real
 
 import numpy as np
 
@@ -106,9 +107,15 @@ def shape_report(layers, shape, predicted) -> list[str]:
     >>> verdicts = shape_report(lenet, (1, 28, 28), [(6, 28, 28), (6, 14, 14)])
     conv 1→6, kernel 5 · (6, 28, 28) · Wrong. That is n / stride, as if the padding were 'same'.
     max-pool, kernel 2, stride 2 · (6, 14, 14) · Follows from your row above; the slip is there.
+    >>> shape_report(lenet, (1, 28, 28), np.array([[6, 24, 24], [6, 12, 12]])) == ["Right.", "Right."]
+    conv 1→6, kernel 5 · (6, 24, 24) · Right.
+    max-pool, kernel 2, stride 2 · (6, 12, 12) · Right.
+    True
     """
     import torch
 
+    if hasattr(predicted, "tolist"):  # an array or a tensor
+        predicted = predicted.tolist()
     if not isinstance(predicted, (list, tuple)):
         _show(
             "Nothing is predicted yet. Fill in the shapes and run this cell again: it names the slip in each wrong row."
@@ -118,7 +125,7 @@ def shape_report(layers, shape, predicted) -> list[str]:
     for layer, guess in zip(layers, [*predicted, *[None] * len(layers)], strict=False):
         with torch.no_grad():
             truth = tuple(layer(torch.zeros(1, *true_in)).shape[1:])
-        guess = None if guess is None or guess is ... else guess
+        guess = None if guess is None or guess is ... else _whole(guess)
         verdicts.append(_judged(layer, guess, truth, true_in, own_in))
         rows.append((_described(layer), "–" if guess is None else str(guess), verdicts[-1]))
         true_in, own_in = truth, tuple(guess) if _is_shape(guess) else truth
@@ -175,6 +182,14 @@ def _numbers(layer) -> list[int]:
 
 def _enlarges(layer) -> bool:
     return "Transpose" in type(layer).__name__
+
+
+def _whole(guess):
+    """A shape of whole numbers as ints, whatever their type; anything else as it is."""
+    values = guess.tolist() if hasattr(guess, "tolist") else guess
+    if not isinstance(values, (tuple, list)) or not all(isinstance(v, Real) for v in values):
+        return guess
+    return tuple(int(v) for v in values) if all(float(v).is_integer() for v in values) else guess
 
 
 def _is_shape(guess) -> bool:
@@ -353,7 +368,7 @@ EXERCISES = [
                 "The largest is one too wide: with `stride` pixels more, one more window fits.",
             ),
             Mistake(
-                lambda o, k, s, p, d: (o * s + d * (k - 1) - 2 * p, (o + 1) * s - 1 + d * (k - 1) - 2 * p),
+                lambda o, k, s, p, d: (o * s + d * (k - 1) + 1 - 2 * p, (o + 1) * s + d * (k - 1) - 2 * p),
                 "The + 1 of the formula was not undone: of `out` windows, the last starts at (out - 1) · stride.",
             ),
             Mistake(
@@ -433,7 +448,7 @@ EXERCISES = [
         ],
         hints=(
             "Go row by row: each layer's output is the next one's input. The table below tells you which row to look at.",
-            "Height and width separately, with the formula; round down in every row. Channels: the second number of the layer.",
+            "Height and width separately, with the formula; round down in every row. Channels: the second number of the layer; pooling keeps them.",
             "First row: (200 + 6 - 6 - 1) / 2 = 99.5, so 99 + 1 = 100. Last row, enlarging: (n - 1) · 3 + 4 - 2.",
         ),
     ),

@@ -385,7 +385,7 @@ EXERCISES = [
         cases=[
             Case(_RIDGE, np.array([[1.0, 2], [3, 4]]), 3, 2),
             Case(_TIES, np.array([[1.0, -2, 3], [4, 5, -6], [7, 8, 9]]), 2, 2),
-            Case(_TIES, np.arange(1.0, 26).reshape(5, 5), 2, 1),
+            Case(_TIES - 9, np.arange(1.0, 26).reshape(5, 5), 2, 1),
             Case(np.array([[0.0, 7, 1, 2], [7, 0, 2, 1]]), np.array([[5.0, 3]]), 2, 2),  # ties on a diagonal
         ],
         mistakes=[
@@ -404,6 +404,10 @@ EXERCISES = [
             Mistake(
                 lambda x, g, k, s: _routed(x, g, k, s, lambda w: np.full(w.shape, 1 / w.size)),
                 "That is the gradient of the average.",
+            ),
+            Mistake(
+                lambda x, g, k, s: _routed(x, g, k, s, lambda w: _first(w) * (w.max() > 0)),
+                "A search that starts at 0 finds no maximum among negative numbers. Start at `-np.inf`, or use `argmax`.",
             ),
             Mistake(
                 lambda x, g, k, s: _routed(x, g, k, s, _last),

@@ -95,11 +95,23 @@ def _one_silent(z):
     return z
 
 
+def _four_dead_of_nine():
+    """Silent on all pictures: 0 (twice), -2, below 0. The others: below 0 but in one place, or on two pictures only."""
+    z = np.random.default_rng(0).integers(1, 9, (3, 9, 2, 2)).astype(float)
+    z[:, :2], z[:, 2] = 0, -2
+    z[:, 3:6] *= -1
+    z[2, 4, 1, 1] = z[1, 5, 0, 0] = 3
+    z[:2, 6] *= -1
+    z[1:, 7] *= -1
+    return z
+
+
 _Z = [
     _one_alive(_maps(1, [0, 0, 0, -20, -20])),
     _maps(2, [-20, 0, 5, -20, -20]),
     _one_alive(_maps(3, [-20, 0, 0, -3, 0])),
     _one_silent(_maps(9, [0] * 5)),
+    _four_dead_of_nine(),
 ]
 
 EXERCISES = [
@@ -113,6 +125,7 @@ EXERCISES = [
             Case(np.array([[2.0, 0.0], [1.0, 1.0], [-1.0, 3.0]]), 4.0),
             Case(np.array([[1000.0, 1001.0], [-1000.0, -1002.0]])),
             Case(_LOGITS, temperature=2.0),
+            Case(np.array([[1000.0, 0.0], [0.0, -1000.0]]), 0.5),
         ],
         mistakes=[
             Mistake(
@@ -391,7 +404,7 @@ EXERCISES = [
             ),
         ],
         hints=(
-            "Take the shapes of 05.2. Which two of the seven layers change no number of values?",
+            "Take the shapes of 05.2. Which three of the seven layers put out as many values as they read?",
             "Values of the output · 64 pictures · 4 bytes. One of the seven layers writes nothing new.",
             "conv1: 6 · 28 · 28 · 64 · 4. An activation writes as much as it reads; flatten is a view.",
         ),

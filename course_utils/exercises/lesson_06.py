@@ -251,7 +251,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda c: math.log(1 + math.e * (c - 1)),
-                "That is the highest loss: the 1 on a wrong class would be the worst, not the best.",
+                "That puts a 1 on every wrong class. The first softmax sums to 1, so there is only one 1; at best it is on the true class.",
             ),
             Mistake(
                 lambda c: 1 - math.e / (math.e + c - 1),
@@ -325,6 +325,10 @@ EXERCISES = [
             Mistake(
                 lambda z, y: -(np.logaddexp.reduce(_log_p(z, y), axis=0) - math.log(len(z))).sum(),
                 "That is the sum over pictures. Take the mean, so that the loss does not grow with the batch.",
+            ),
+            Mistake(
+                lambda z, y: -_log_p(_softmax(z, 2).mean(0, keepdims=True), y).mean(),
+                "`F.cross_entropy` takes logits: it put a second softmax on your probabilities. Take minus their logarithm at the true class.",
             ),
             Mistake(
                 lambda z, y: (np.logaddexp.reduce(_log_p(z, y), axis=0) - math.log(len(z))).mean(),
@@ -439,7 +443,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda q, w: q / (q + w),
-                "The second term counts the downward pull of the negatives: w (1 - q), not w.",
+                "The second term is the upward pull of the positives, which fades as q grows: w (1 - q), not w.",
             ),
             Mistake(
                 lambda q, w: w * (1 - q) / (q + w * (1 - q)),
@@ -550,6 +554,7 @@ EXERCISES = [
             Case(_THREE, np.array([0, 0, 1, 1, 0]), 3.0),
             Case(_POINTS / 4, _LABELS, 0.3),
             Case(np.array([[0.0, 0], [0, 1], [5, 0], [5, 2], [2, 0]]), np.array([7, 7, 3, 3, 7]), 1.0),
+            Case(np.array([[0.0, 0], [4, 0], [20, 0], [20, 1], [20.5, 0], [20.5, 1]]), _LABELS, 1.0),
         ],
         mistakes=[
             Mistake(
@@ -583,6 +588,10 @@ EXERCISES = [
             Mistake(
                 lambda e, y, m: np.maximum(np.subtract(*_hard(e, y)) + m, 0).sum(),
                 "That is the sum over the anchors. Take the mean.",
+            ),
+            Mistake(
+                lambda e, y, m: np.maximum(np.subtract(*_hard(e, y)) + m, 0).max(),
+                "That is the hardest anchor's loss. Batch-hard takes the hardest pictures for each anchor, then the mean over the anchors.",
             ),
             Mistake(
                 lambda e, y, m: np.maximum(np.subtract(*_hard(e, y)) - m, 0).mean(),

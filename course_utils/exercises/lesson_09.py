@@ -126,6 +126,8 @@ EXERCISES = [
             Case(_pictures(1), _pictures(2)),
             Case(np.uint8([[[1, 2], [3, 4]]]), np.uint8([[[4, 3], [2, 1]], [[1, 2], [3, 4]]])),
             Case(np.uint8([[[1, 2], [3, 4]]]), np.uint8([[[1, 1], [2, 4]], [[9, 9], [9, 9]]])),
+            Case(np.uint8([[[16, 16], [16, 16]]]), np.uint8([[[0, 0], [0, 0]]])),
+            Case(np.uint8([[[5, 6], [7, 8]]]), np.uint8([[[5, 6], [7, 9]]])),
         ],
         mistakes=[
             Mistake(
@@ -149,6 +151,10 @@ EXERCISES = [
             Mistake(
                 lambda train, test: sum(any(p.mean() == q.mean() for q in train) for p in test),
                 "You compare the mean brightness. Different pictures can have the same one; compare all pixels.",
+            ),
+            Mistake(
+                lambda train, test: sum(min(((p - q) ** 2).sum() for q in train) == 0 for p in test),
+                "`uint8` counts from 0 again after 255: a difference of 16 has the square 256, and that is 0 there. Compare with `==`.",
             ),
             Mistake(
                 lambda train, test: np.isin(test, train).all((1, 2)).sum(),
@@ -257,6 +263,10 @@ EXERCISES = [
                 ),
                 "You give the mixture the target of its larger part. The target has to be mixed in the same proportion.",
             ),
+            Mistake(
+                lambda x, y, order, share: share * x + (1 - share) * x[order],
+                "The pictures are right. Return the mixed targets too, as two results.",
+            ),
         ],
         hints=(
             "The partner of picture i is picture `order[i]`.",
@@ -268,11 +278,11 @@ EXERCISES = [
         id="09.4",
         title="Ask several times, answer once",
         reference=tta,
-        cases=[Case(VIEWS), Case(3 * _random(2, 9, 4, seed=10)), Case(_random(1, 4, 3, seed=2))],
+        cases=[Case(VIEWS), Case(3 * _random(2, 40, 5, seed=10)), Case(_random(1, 4, 3, seed=2))],
         mistakes=[
             Mistake(
                 lambda logits: logits.mean(dim=0).argmax(dim=1),
-                "You average logits, which have no common scale: one loud view outvotes the others. "
+                "You average logits (or log-probabilities, which pick the same class): one loud view outvotes the others. "
                 "Average probabilities.",
             ),
             Mistake(
@@ -389,14 +399,15 @@ EXERCISES = [
             Case([1.9, 0.6, 0.1], [1.8, 0.8, 1.3], 2.3),
             Case([1.9, 0.8, 0.5], [1.8, 0.9, 0.7], 2.3),
             Case([1.9, 1.4, 1.2], [1.1, 0.9, 1.4], 2.3),
-            Case([2.0, 1.0, 0.9], [1.9, 1.0, 1.1], 2.3),
+            Case([2.0, 1.0, 0.9], [1.9, 1.0, 1.15], 2.3),
             Case([1.5, 0.7, 0.3], [1.4, 0.5, 0.62], 2.3),
             Case([0.9, 0.2, 0.01], [0.9, 0.5, 0.5], 2.3),
             Case([0.65, 0.5, 0.45], [0.66, 0.55, 0.5], 0.69),
             Case([2.0, 0.9, 0.4], [2.0, 0.6, 0.9], 2.3),
-            Case([1.2, 1.0, 0.9], [1.2, 1.1, 1.0], 2.3),
+            Case([1.2, 1.0, 0.9], [1.5, 1.1, 1.0], 2.3),
             Case([2.1, 1.0, 1.4], [2.1, 1.2, 1.5], 2.3),
             Case([2.0, 0.5, 0.4, 0.3], [2.0, 0.6, 0.75, 0.85], 2.3),
+            Case([2.0, 1.0], [2.0, 1.1], 2.0),
         ],
         mistakes=[
             Mistake(
@@ -430,6 +441,10 @@ EXERCISES = [
             Mistake(
                 _diagnosis(lambda t, v, chance: min(t) > 0.5 * chance),
                 "You take the lowest training loss. Asked is the last.",
+            ),
+            Mistake(
+                _diagnosis(overfit=lambda t, v: max(v) > 1.2 * min(v)),
+                "You take the highest validation loss, which is usually the first. Asked is where it ends: the last against the lowest.",
             ),
             Mistake(
                 _diagnosis(overfit=lambda t, v: v[-1] > 1.2 * v[-2]),
