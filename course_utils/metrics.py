@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from course_utils.runtime import Value
 def accuracy(predictions, targets) -> float:
     """The share of right predictions, from 0 to 1.
 
-    ``predictions``: ``(N,)`` class numbers, or ``(N, K)`` logits or probabilities; ``targets``: ``(N,)``.
-    Raises :class:`CourseError` when the shapes do not fit or nothing is given.
+    ``predictions``: ``(N,)`` class numbers, or ``(N, K)`` logits or probabilities of at least two classes; ``targets``:
+    ``(N,)`` class numbers. Raises :class:`CourseError` when the shapes do not fit, nothing is given, or a class number is
+    not whole.
 
     >>> accuracy([0, 1, 1, 0], [0, 1, 0, 0])
     0.75
@@ -29,31 +31,38 @@ def accuracy(predictions, targets) -> float:
 
 
 def accuracy_value(predictions, targets, confidence: float = 0.95, seed: int = 0) -> Value:
-    """Accuracy with its bootstrap interval and sample size, ready for ``record``.
+    """Accuracy with its interval and sample size, ready for ``record``.
+
+    The interval is that of :func:`bootstrap_interval`, which has no width where all predictions are right, or all wrong;
+    there it is Wilson's score interval (Wilson, 1927). For a few dozen pictures the bootstrap is too narrow.
 
     >>> accuracy_value([0, 1, 1, 0], [0, 1, 0, 0]).n
     4
+    >>> round(accuracy_value([0, 1, 1], [0, 1, 1]).low, 3)
+    0.439
     """
-    correct = _correct(predictions, targets)
-    low, high = bootstrap_interval(correct, confidence=confidence, seed=seed)
-    return Value(float(correct.mean()), low=low, high=high, n=len(correct), unit="fraction")
+    return _share(_correct(predictions, targets), confidence, seed)
 
 
 def group_accuracy(predictions, targets, groups, confidence: float = 0.95, seed: int = 0) -> dict[str, Value]:
     """Accuracy with its interval in each group, such as each kind of solar module. ``groups``: ``(N,)`` labels.
 
+    Raises :class:`CourseError` as :func:`accuracy`, and for a missing label (``None`` or NaN).
+
     >>> group_accuracy([0, 1, 1], [0, 1, 0], ["mono", "mono", "poly"])["mono"].value
     1.0
     """
-    predictions, targets, groups = _array(predictions), _array(targets), np.asarray(groups)
-    if groups.shape != (len(targets),):
+    correct, groups = _correct(predictions, targets), _array(groups)
+    if groups.shape != correct.shape:
         raise CourseError(
-            f"groups has shape {groups.shape} for {len(targets)} targets. Valid: one label for each."
+            f"groups has shape {groups.shape} for {len(correct)} targets. Valid: one label for each."
         )
-    return {
-        str(g): accuracy_value(predictions[groups == g], targets[groups == g], confidence, seed)
-        for g in np.unique(groups)
-    }
+    missing = [i for i, g in enumerate(groups.tolist()) if g is None or g != g]
+    if missing:
+        raise CourseError(
+            f"groups holds {groups[missing[0]]} at {missing[:5]}. Give each picture a label, such as 'unknown'."
+        )
+    return {str(g): _share(correct[groups == g], confidence, seed) for g in np.unique(groups)}
 
 
 def bootstrap_interval(
@@ -67,19 +76,20 @@ def bootstrap_interval(
 
     ``sample``: ``(N,)`` values, for accuracy the array of right (1) and wrong (0); or a tuple of such arrays, which
     are resampled together. ``statistic`` takes those arrays and gives a number; with an ``axis`` argument, like
-    ``np.mean``, it is called once for many resamples. Raises :class:`CourseError` for an empty sample.
+    ``np.mean``, it is called once for many resamples. Raises :class:`CourseError` for an empty sample and for an array of
+    several dimensions.
 
     >>> bootstrap_interval(np.ones(10))
     (1.0, 1.0)
     """
     columns = tuple(_array(c) for c in sample) if isinstance(sample, tuple) else (_array(sample),)
-    n = len(columns[0]) if columns and columns[0].ndim else 0
-    if n == 0 or any(len(c) != n for c in columns):
+    shapes = [c.shape for c in columns]
+    if not shapes or len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0] == (0,):
         raise CourseError(
-            f"sample has lengths {[len(np.atleast_1d(c)) for c in columns]}. Valid: equal, at least 1."
+            f"sample has shapes {shapes}. Valid: (N,), N at least 1; several arrays of one length come as a tuple."
         )
-    if not 0 < confidence < 1:
-        raise CourseError(f"confidence is {confidence!r}. Valid: between 0 and 1, such as 0.95.")
+    check_interval(confidence, n_resamples)
+    n = len(columns[0])
     rng = np.random.default_rng(seed)
     vectorised = "axis" in _parameters(statistic)
     results, batch = [], max(1, 2_000_000 // n)
@@ -95,11 +105,17 @@ def bootstrap_interval(
 def percentile_interval(values, confidence: float = 0.95) -> tuple[float, float]:
     """The interval that holds the middle ``confidence`` of some values, such as one result for each seed.
 
+    Raises :class:`CourseError` where there is no value.
+
     >>> percentile_interval([0.0, 0.5, 1.0], confidence=0.5)
     (0.25, 0.75)
     """
+    check_interval(confidence)
+    values = _array(values)
+    if not values.size:
+        raise CourseError("percentile_interval() got no values. Give at least one.")
     tail = (1 - confidence) / 2
-    low, high = np.quantile(_array(values), [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -127,6 +143,7 @@ def seed_interval(values, confidence: float = 0.95, test_to_train: float = 0.0) 
         raise CourseError(
             f"test_to_train is {test_to_train!r}. Valid: test pictures divided by training pictures, at least 0."
         )
+    check_interval(confidence)
     from scipy.special import stdtrit
 
     half = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1)
@@ -134,20 +151,34 @@ def seed_interval(values, confidence: float = 0.95, test_to_train: float = 0.0) 
     return float(values.mean() - half), float(values.mean() + half)
 
 
+def check_interval(confidence: float, n_resamples: int = 1) -> None:
+    """Raise :class:`CourseError` unless ``confidence`` lies between 0 and 1 and ``n_resamples`` is at least 1.
+
+    >>> check_interval(95)
+    Traceback (most recent call last):
+    course_utils.errors.CourseError: confidence is 95. Valid: between 0 and 1, such as 0.95.
+    """
+    if not 0 < confidence < 1:
+        raise CourseError(f"confidence is {confidence!r}. Valid: between 0 and 1, such as 0.95.")
+    if n_resamples < 1:
+        raise CourseError(f"n_resamples is {n_resamples!r}. Valid: at least 1, such as 2000.")
+
+
 def confusion_matrix(targets, predictions, n_classes: int | None = None) -> np.ndarray:
     """Count pairs: entry ``[i, j]`` is how many pictures of class i were predicted as class j, ``(K, K)`` int.
 
-    Raises :class:`CourseError` for a class number outside 0 … K - 1.
+    K is ``n_classes``, else the number of columns of ``(N, K)`` logits, else one more than the largest class number.
+    Raises :class:`CourseError` as :func:`accuracy`, and for a class number outside 0 … K - 1.
 
     >>> confusion_matrix([0, 0, 1], [0, 1, 1]).tolist()
     [[1, 1], [0, 1]]
     """
-    targets, predictions = _array(targets).astype(int), _classes(predictions)
-    _same_length(predictions, targets)
-    k = int(max(targets.max(), predictions.max())) + 1 if n_classes is None else n_classes
-    if min(targets.min(), predictions.min()) < 0 or max(targets.max(), predictions.max()) >= k:
-        raise CourseError(f"class numbers go from {min(targets.min(), predictions.min())} to "
-                          f"{max(targets.max(), predictions.max())}. Valid: 0 to {k - 1}.")  # fmt: skip
+    logits = _array(predictions)
+    predictions, targets = _classes(logits, targets)
+    if n_classes is None:
+        n_classes = logits.shape[1] if logits.ndim == 2 else int(max(targets.max(), predictions.max())) + 1
+    k = n_classes
+    _check_range(np.concatenate([targets, predictions]), k - 1, "class numbers")
     return np.bincount(targets * k + predictions, minlength=k * k).reshape(k, k)
 
 
@@ -166,14 +197,16 @@ def calibration_bins(probabilities, targets, bins: int = 15) -> CalibrationBins:
 
     ``probabilities``: ``(N, K)``, where the confidence is the largest one and accuracy is that of the argmax; or
     ``(N,)`` for the positive class of two, where accuracy is the share of positives. ``targets``: ``(N,)``; beside
-    ``(N,)`` they may be probabilities themselves, where an expert gave them.
-    Raises :class:`CourseError` for values outside [0, 1]: logits need a softmax first.
+    ``(N,)`` they may be probabilities themselves, where an expert gave them. ``bins``: at least 1.
+    Raises :class:`CourseError` for probabilities outside [0, 1] (logits need a softmax first) and for targets that are
+    no class numbers below K, or outside [0, 1] beside ``(N,)``.
 
     >>> calibration_bins([0.1, 0.9, 0.8], [0, 1, 0], bins=2).accuracy.tolist()
     [0.0, 0.5]
     """
-    probabilities, targets = _probabilities(probabilities), _array(targets)
-    _same_length(probabilities, targets)
+    if bins < 1:
+        raise CourseError(f"bins is {bins!r}. Valid: at least 1, such as 15.")
+    probabilities, targets = _outcomes(probabilities, targets)
     if probabilities.ndim == 2:
         confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
     else:
@@ -203,18 +236,17 @@ def brier_score(probabilities, targets) -> float:
     """The mean squared distance between probabilities and what happened (Brier, 1950); 0 is perfect.
 
     ``(N,)`` for the positive class: from 0 to 1, and ``targets`` may be probabilities. ``(N, K)``: summed over the
-    classes, from 0 to 2.
+    classes, from 0 to 2. Raises as :func:`calibration_bins`.
 
     >>> brier_score([0.5, 1.0], [1, 1])
     0.125
     >>> brier_score([0.5], [0.5])
     0.0
     """
-    probabilities, targets = _probabilities(probabilities), _array(targets)
-    _same_length(probabilities, targets)
+    probabilities, targets = _outcomes(probabilities, targets)
     if probabilities.ndim == 1:
         return float(((probabilities - targets) ** 2).mean())
-    hit = np.eye(probabilities.shape[1])[targets.astype(int)]
+    hit = np.eye(probabilities.shape[1])[targets]
     return float(((probabilities - hit) ** 2).sum(axis=1).mean())
 
 
@@ -225,32 +257,78 @@ def _array(value) -> np.ndarray:
     return np.asarray(value)
 
 
-def _classes(predictions) -> np.ndarray:
-    predictions = _array(predictions)
-    return (predictions.argmax(axis=1) if predictions.ndim == 2 else predictions).astype(int)
+def _whole(values: np.ndarray, what: str) -> np.ndarray:
+    kind = values.dtype.kind
+    if kind in "biu":
+        return values.astype(np.int64)
+    wrong = values[~(np.isfinite(values) & (values == np.trunc(values)))] if kind == "f" else values.ravel()
+    if wrong.size:
+        raise CourseError(
+            f"{what} hold {wrong[:3].tolist()}. Valid: whole class numbers. A probability becomes one by a threshold, "
+            "such as p >= 0.5, a name by its place in the list of classes."
+        )
+    return values.astype(np.int64)
+
+
+def _classes(predictions, targets) -> tuple[np.ndarray, np.ndarray]:
+    """Class numbers, (N,) each."""
+    predictions, targets = _array(predictions), _array(targets)
+    _check_shapes(predictions, targets)
+    if predictions.ndim == 2:
+        if predictions.dtype.kind not in "biuf" or np.isnan(predictions).any():
+            raise CourseError("predictions (N, K) hold NaN, or no numbers. Valid: logits or probabilities.")
+        predictions = predictions.argmax(axis=1)
+    return _whole(predictions, "predictions"), _whole(targets, "targets")
 
 
 def _correct(predictions, targets) -> np.ndarray:
-    predictions, targets = _classes(predictions), _array(targets)
-    _same_length(predictions, targets)
-    return predictions == targets
+    return np.equal(*_classes(predictions, targets))
 
 
-def _same_length(predictions, targets) -> None:
-    if targets.ndim != 1 or len(predictions) != len(targets) or not len(targets) or predictions.ndim > 2:
+def _share(correct: np.ndarray, confidence: float, seed: int) -> Value:
+    low, high = bootstrap_interval(correct, confidence=confidence, seed=seed)
+    n, right = len(correct), int(correct.sum())
+    if right in (0, n):
+        z = NormalDist().inv_cdf((1 + confidence) / 2)
+        width = z * z / (n + z * z)
+        low, high = (1 - width, 1.0) if right else (0.0, width)
+    return Value(float(correct.mean()), low=low, high=high, n=n, unit="fraction")
+
+
+def _outcomes(probabilities, targets) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and what happened: class numbers (N,) beside (N, K), numbers from 0 to 1 beside (N,)."""
+    probabilities, targets = _array(probabilities), _array(targets)
+    _check_shapes(probabilities, targets)
+    _check_range(probabilities, 1, "probabilities", "; give softmax(logits)")
+    if probabilities.ndim == 2:
+        targets = _whole(targets, "targets")
+        _check_range(targets, probabilities.shape[1] - 1, "targets")
+    else:
+        _check_range(targets, 1, "targets")
+    return probabilities.astype(float), targets
+
+
+def _check_shapes(predictions: np.ndarray, targets: np.ndarray) -> None:
+    if (
+        predictions.ndim not in (1, 2)
+        or predictions.shape[1:] in ((0,), (1,))
+        or targets.shape != predictions.shape[:1]
+        or not len(targets)
+    ):
         raise CourseError(
             f"predictions have shape {predictions.shape} and targets {targets.shape}. "
-            "Valid: (N,) or (N, K) predictions and (N,) targets, N at least 1."
+            "Valid: (N,) or (N, K) predictions and (N,) targets, N at least 1, K at least 2."
         )
 
 
-def _probabilities(value) -> np.ndarray:
-    value = _array(value).astype(float)
-    if value.size and not (value.min() >= 0 and value.max() <= 1 + 1e-6):
+def _check_range(values: np.ndarray, top: int, what: str, advice: str = "") -> None:
+    if values.dtype.kind not in "biuf":
         raise CourseError(
-            f"probabilities go from {value.min():.4g} to {value.max():.4g}. Valid: 0 to 1; give softmax(logits)."
+            f"{what} hold {values.ravel()[:3].tolist()}. Valid: numbers from 0 to {top}{advice}."
         )
-    return value
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= top + 1e-6):
+        raise CourseError(f"{what} go from {low:.4g} to {high:.4g}. Valid: 0 to {top}{advice}.")
 
 
 def _parameters(function) -> tuple[str, ...]:

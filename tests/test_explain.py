@@ -16,6 +16,7 @@ from course_utils.explain import (
     atlas,
     deletion,
     grad_cam,
+    heat_share,
     insertion,
     integrated_gradients,
     maximal_patches,
@@ -84,6 +85,12 @@ def trained():
 def hits(maps, places) -> float:
     peaks = np.array([np.unravel_index(int(m.argmax()), m.shape) for m in maps])
     return float((np.abs(peaks - places.numpy()).max(axis=1) <= 2).mean())
+
+
+def test_a_map_of_nan_is_not_a_map_of_nothing():
+    broken = small_net()
+    broken[3].weight.data.fill_(torch.nan)
+    assert grad_cam(broken, "4", planted(1, seed=21)[0]).isnan().all()
 
 
 def test_it_finds_the_planted_evidence(trained):
@@ -260,6 +267,41 @@ def test_frozen_models_and_one_logit(trained, name):
     assert maps_of(name, one, images, [1, 0]).shape == (2, SIZE, SIZE)
 
 
+def test_one_logit_is_as_likely_as_its_twin_of_two(trained):
+    """A logit z says what the logits (0, z) say."""
+    images, targets = planted(2, seed=18)[:2]
+    one, two = (nn.Sequential(*trained[:-1], nn.Linear(16, k)) for k in (1, 2))
+    for own, twin in zip(one[-1].parameters(), two[-1].parameters(), strict=True):
+        twin.data.copy_(torch.cat([own.data * 0, own.data]))
+    for name in ("occlusion", "rise"):
+        assert torch.allclose(*(maps_of(name, net, images, targets) for net in (one, two)), atol=1e-6)
+    curves = [deletion(net, images, images[:, 0], targets, steps=4) for net in (one, two)]
+    assert torch.allclose(*curves, atol=1e-6)
+
+
+@each_method
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_images_come_in_the_dtype_of_the_weights(trained, name, dtype):
+    images, targets = planted(2, seed=19)[:2]
+    other = small_net().to(dtype)
+    other.load_state_dict(trained.state_dict())
+    maps = maps_of(name, other, images, targets)
+    assert maps.dtype == torch.float32 and torch.isfinite(maps).all()
+    expected = maps_of(name, trained, images, targets)
+    assert dtype == torch.bfloat16 or torch.allclose(maps, expected, atol=1e-4 * float(expected.abs().max()))
+
+
+class InADict(nn.Module):
+    def forward(self, x):
+        return {"out": x.flatten(1)}
+
+
+@each_method
+def test_a_model_that_gives_no_logits_is_told(name):
+    with pytest.raises(CourseError, match="the model gives dict"):
+        maps_of(name, nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), InADict()), planted(1, seed=20)[0])
+
+
 @each_method
 @pytest.mark.parametrize(
     ("images", "targets", "words"),
@@ -267,6 +309,7 @@ def test_frozen_models_and_one_logit(trained, name):
         (torch.zeros(1, 8, 8), None, "add a batch axis"),
         (torch.zeros(1, 1, 8, 8), [2], "from 0 to 1"),
         (torch.zeros(2, 1, 8, 8), [1], "2 class numbers"),
+        (torch.full((1, 1, 8, 8), torch.nan), [0], "images holds NaN"),
     ],
 )
 def test_wrong_use_of_any_method_is_told(name, images, targets, words):
@@ -347,6 +390,28 @@ def test_curves_tell_a_true_map_from_its_reverse(trained):
         deletion(trained, images, maps, targets, steps=0)
 
 
+def test_the_share_of_heat_asks_where_a_mask_is_not_0():
+    assert heat_share(torch.ones(1, 2, 2), torch.tensor([[255, 0], [0, 0]])).tolist() == [0.25]
+
+
+class Largest(torch.overrides.TorchFunctionMode):
+    """How many numbers the largest tensor had."""
+
+    numbers = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.numbers = max(self.numbers, result.numel() if isinstance(result, torch.Tensor) else 0)
+        return result
+
+
+def test_occlusion_holds_a_batch_of_squares_at_a_time():
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, 2))
+    with Largest() as seen:
+        METHODS["occlusion"](linear, planted(1, seed=22)[0], window=2, stride=1, batch_size=4)
+    assert seen.numbers == 4 * SIZE * SIZE
+
+
 def test_erasing_leaves_the_model_alone(trained):
     before = {k: v.clone() for k, v in trained.state_dict().items()}
     erased = randomised(trained, ["3"], seed=2)
@@ -354,8 +419,10 @@ def test_erasing_leaves_the_model_alone(trained):
     assert torch.equal(erased[0].weight, trained[0].weight)
     assert not torch.equal(erased[3].weight, trained[3].weight)
     assert torch.equal(erased[3].weight.flatten().sort().values, trained[3].weight.flatten().sort().values)
-    with pytest.raises(CourseError, match="unknown layer '77'"):
-        randomised(trained, ["77"])
+    assert torch.equal(erased[3].weight, randomised(trained, "3", seed=2)[3].weight)
+    for layers in (["77"], "77", "37"):
+        with pytest.raises(CourseError, match=r"unknown layer '.7'"):
+            randomised(trained, layers)
 
 
 # What a channel looks for ------------------------------------------------------------------------------------------
@@ -391,15 +458,20 @@ def test_the_atlas_lays_like_by_like():
     top, left = (min(max(place - 3, 0), 10) for place in (row, column))
     assert torch.equal(patches[1, 2], images[image][:, top : top + 6, left : left + 6])
     with pytest.raises(CourseError, match="256 places for 30 × 10 cells"):
-        atlas(model, "1", images[:1], rows=30)
+        atlas(model, "1", images[:1], rows=30, size=6)
+    with pytest.raises(CourseError, match=r"size is 32\. Valid: 1 to 16"):
+        atlas(model, "1", images)
+    for head in (nn.Flatten(), nn.Conv2d(2, 1, 1)):
+        with pytest.raises(CourseError, match="K at least 2"):
+            atlas(nn.Sequential(model, head), "1", images, size=6)
 
 
 def test_a_made_picture_excites_its_channel_more_than_any_noise(trained):
     made = visualise(trained, "3", [2, 5], size=24, steps=40, in_channels=1, mean=0.0, std=1.0)
     assert made.shape == (2, 1, 24, 24) and 0 <= made.min() and made.max() <= 1
-    assert torch.equal(
-        made, visualise(trained, "3", [2, 5], size=24, steps=40, in_channels=1, mean=0.0, std=1.0)
-    )
+    with torch.no_grad():
+        again = visualise(trained, "3", [2, 5], size=24, steps=40, in_channels=1, mean=0.0, std=1.0)
+    assert torch.equal(made, again)
     noise = torch.rand(32, 1, 24, 24, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         means = [activations(trained, "3", x)[:, [2, 5]].mean((2, 3)) for x in (made, noise)]
@@ -420,6 +492,7 @@ def test_activations_stop_at_the_layer(trained):
         ("smooth_grad", {"samples": 0}, "samples is 0"),
         ("integrated_gradients", {"steps": 0}, "steps is 0"),
         ("occlusion", {"window": 25}, "window is 25. Valid: up to 24"),
+        ("occlusion", {"window": 2, "stride": 6}, "stride is 6. Valid: up to 2"),
         ("rise", {"keep": 1.0}, "keep is 1.0"),
         ("rise", {"cells": 1}, "cells is 1"),
     ],
@@ -427,6 +500,20 @@ def test_activations_stop_at_the_layer(trained):
 def test_a_wrong_option_is_told(method, options, words):
     with pytest.raises(CourseError, match=words):
         METHODS[method](small_net(), planted(1, seed=17)[0], None, **options)
+
+
+def test_a_whole_number_may_be_numpys(trained):
+    images = planted(1, seed=23)[0]
+    assert torch.equal(*(METHODS["smooth_grad"](trained, images, samples=n) for n in (2, np.int64(2))))
+
+
+def test_grad_cam_passes_over_a_layer_that_gives_no_tensor():
+    class Last(nn.Module):
+        def forward(self, output):
+            return output[0][:, -1]
+
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(2), nn.LSTM(36, 3), Last())
+    assert METHODS["grad_cam"](net, torch.rand(1, 1, 8, 8)).shape == (1, 8, 8)
 
 
 def test_guided_backpropagation_needs_modules_and_grad_cam_maps():

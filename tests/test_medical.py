@@ -48,6 +48,15 @@ def test_numbers_refuse_what_they_cannot_judge():
         threshold_for_specificity([0, 1], [0.1, 0.2], 95)
     with pytest.raises(CourseError, match=r"no negative case"):
         threshold_for_specificity([1, 1], [0.1, 0.2], 0.9)
+    with pytest.raises(CourseError, match=r"decisions hold \[0\.1, 0\.2, 0\.9\].*scores >= threshold"):
+        sensitivity_specificity([1, 0, 0], [0.9, 0.1, 0.2])
+    for judge in (auroc, sensitivity_specificity, lambda y, x: threshold_for_specificity(y, x, 0.9)):
+        with pytest.raises(CourseError, match=r"hold NaN"):
+            judge([1, 0], [1, np.nan])
+    with pytest.raises(CourseError, match=r"confidence is 95"):
+        group_interval(["a", "b"], lambda rows: 1.0, confidence=95)
+    with pytest.raises(CourseError, match=r"n_resamples is 0"):
+        group_interval(["a", "b"], lambda rows: 1.0, n_resamples=0)
     with pytest.raises(CourseError, match=r"prevalence is 3"):
         predictive_values(0.9, 0.9, 3)
     with pytest.raises(CourseError, match=r"got 1 group"):
@@ -67,6 +76,17 @@ def test_a_threshold_keeps_its_promise_where_it_was_chosen(wanted):
     assert sensitivity_specificity(targets, scores >= limit)[1] >= wanted
     below = scores[(targets == 0) & (scores < limit)].max()
     assert sensitivity_specificity(targets, scores >= below)[1] < wanted or wanted == 0.5
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int64])
+@pytest.mark.parametrize("wanted", [1e-12, 0.9, 1.0])
+def test_a_threshold_keeps_its_promise_in_every_dtype(kind, wanted):
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        targets, scores = rng.integers(0, 2, 100), (100 * rng.random(100)).astype(kind)
+        limit = threshold_for_specificity(targets, scores, wanted)
+        reached = sensitivity_specificity(targets, scores >= limit)[1]
+        assert wanted <= reached < wanted + 0.2
 
 
 def test_predictive_values_are_those_of_a_counted_crowd():
@@ -118,6 +138,42 @@ def test_a_file_that_is_no_slice_is_told(tmp_path):
         read_slice(get_testdata_file("SC_rgb_rle_2frame.dcm"))
 
 
+def changed_ct(folder, **attributes):
+    header = pydicom.dcmread(CT)
+    for word, value in attributes.items():
+        setattr(header, word, value)
+    header.save_as(folder / "changed.dcm")
+    return folder / "changed.dcm"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"RescaleSlope": None}, "RescaleSlope None and RescaleIntercept -1024"),
+        ({"RescaleIntercept": ""}, "RescaleIntercept None"),
+        ({"ModalityLUTSequence": [pydicom.Dataset()]}, "ModalityLUTSequence"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR. Valid: one grey slice"),
+    ],
+)
+def test_stored_values_that_have_no_greys_are_told(tmp_path, attributes, words):
+    with pytest.raises(DataError, match=words):
+        read_slice(changed_ct(tmp_path, **attributes))
+
+
+def test_a_palette_is_no_grey():
+    with pytest.raises(DataError, match="PALETTE COLOR"):
+        read_slice(get_testdata_file("examples_palette.dcm"))
+
+
+def test_a_unit_is_that_of_the_header(tmp_path):
+    assert read_slice(changed_ct(tmp_path, Modality="PT", Units="BQML")).unit == "BQML"
+    assert read_slice(changed_ct(tmp_path, RescaleType="US")).unit == "US"
+    header = pydicom.dcmread(CT)
+    del header.RescaleSlope, header.RescaleIntercept
+    header.save_as(tmp_path / "plain.dcm")
+    assert read_slice(tmp_path / "plain.dcm").unit == "stored"
+
+
 @pytest.mark.parametrize("file", [CT, NAMED, get_testdata_file("MR_small.dcm")])
 def test_deidentified_files_name_nobody_and_keep_their_pixels(file, tmp_path):
     header = pydicom.dcmread(file)
@@ -152,6 +208,12 @@ def test_no_identifier_name_or_date_is_left(path):
     header.file_meta.PrivateInformationCreatorUID, header.file_meta.PrivateInformation = "1.2.3", b"Roe^Jane"
     header.IconImageSequence = [pydicom.Dataset()]
     header.add_new(0x60003000, "OW", b"\1\0")
+    header.PatientBirthDateInAlternativeCalendar, header.PersonAddress = "Showa 12", "1 Elm Street"
+    header.ReasonForTheRequestedProcedure, header.FrameComments = "knee of Jane", "Jane moved"
+    header.EncryptedAttributesSequence = header.DigitalSignaturesSequence = [pydicom.Dataset()]
+    header.add_new(0x00189999, "UN", b"Roe^Jane")
+    header.file_meta.SourceApplicationEntityTitle = "WARD4"
+    header.preamble = b"Roe^Jane".ljust(128, b"\0")
     clean, changed = deidentify(header, KEY)
     own = {
         str(e.value)
@@ -161,8 +223,11 @@ def test_no_identifier_name_or_date_is_left(path):
     dates = {str(e.value) for e in header.iterall() if e.VR in ("DA", "DT") and e.value}
     text = str(clean) + str(clean.file_meta)
     own.discard(str(header.file_meta.ImplementationClassUID))
-    for word in {*own, *dates, "Roe^Jane", "Smith^A", "ward 4", "order 77", "ladder"}:
+    names = {"Roe^Jane", "Jane", "Smith^A", "ward 4", "WARD4", "order 77", "ladder", "Showa", "Elm"}
+    for word in {*own, *dates, *names}:
         assert word not in text
+    assert clean.preamble == bytes(128) and 0x00189999 not in clean and "(0018,9999)" in changed
+    assert "EncryptedAttributesSequence" not in clean and "DigitalSignaturesSequence" not in clean
     assert "IconImageSequence" not in clean and 0x60003000 not in clean and not clean.PregnancyStatus
     assert clean.SourceImageSequence[0].ReferencedSOPInstanceUID == clean.SOPInstanceUID, (
         "links within a study hold"
@@ -177,8 +242,30 @@ def test_pseudonyms_hold_together_and_depend_on_the_key():
     other = deidentify(header, b"another key of the clinic")[0]
     assert first.PatientID == second.PatientID != other.PatientID
     assert first.StudyInstanceUID == second.StudyInstanceUID != other.StudyInstanceUID
-    with pytest.raises(CourseError, match=r"the key has 3 bytes"):
-        deidentify(header, b"key")
+    for key, words in ((b"key", "the key has 3 bytes"), (KEY.decode(), "its type is str")):
+        with pytest.raises(CourseError, match=words):
+            deidentify(header, key)
+
+
+def test_the_meta_header_is_cleaned_without_a_picture_number():
+    header = pydicom.dcmread(CT)
+    header.file_meta.SourceApplicationEntityTitle = "WARD4"
+    del header.SOPInstanceUID
+    meta = deidentify(header, KEY)[0].file_meta
+    assert meta.MediaStorageSOPInstanceUID != header.file_meta.MediaStorageSOPInstanceUID
+    assert "SourceApplicationEntityTitle" not in meta
+
+
+def test_a_pseudonym_is_that_of_the_number_then_of_the_name():
+    def pseudonym(number, name):
+        header = pydicom.dcmread(CT)
+        header.PatientID, header.PatientName = number, name
+        return deidentify(header, KEY)[0].PatientID
+
+    assert pseudonym("12", "DOE^JANE") == pseudonym("12 ", "Doe^Jane^^") == pseudonym("12", None)
+    assert len({pseudonym(*who) for who in (("12", "3"), ("1", "23"), ("", "12"), (None, "3"))}) == 4
+    with pytest.raises(CourseError, match=r"Set header\.PatientID"):
+        pseudonym("", " ")
 
 
 def write(folder, rows, header=("patient", "label", "path")):
@@ -216,6 +303,48 @@ def test_the_first_of_several_windows_is_used(pictures):
         Image.fromarray((255 * window(values, 450, 790)).round().astype(np.uint8)).resize((484, 484), 2)
     )
     assert np.array_equal(drawn, wanted)
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_a_window_is_drawn_by_the_function_of_its_header(pictures, function):
+    from pydicom.pixels import apply_windowing
+
+    path = changed_ct(pictures, WindowCenter=40, WindowWidth=400, VOILUTFunction=function)
+    write(pictures, [("A", "sick", path.name), ("B", "well", "1.png")])
+    drawn = read_cohort(pictures).in_memory(128).images[0, 0].numpy()
+    ct = read_slice(path)
+    low, high = -(2.0**15) - 1024, 2.0**15 - 1 - 1024
+    theirs = 255 * (apply_windowing(ct.values.copy(), ct.header) - low) / (high - low)
+    assert np.abs(drawn - theirs).max() < 0.51
+
+
+@pytest.mark.parametrize("value", [-2000, 63536])  # the same 16 bits, as a scanner may write them
+def test_padding_takes_no_contrast(pictures, value):
+    header = pydicom.dcmread(CT)
+    values = header.pixel_array.copy()
+    values[:20] = -2000
+    header.PixelData = values.tobytes()
+    del header.PixelPaddingValue
+    header.add_new(0x00280120, "SS" if value < 0 else "US", value)
+    header.save_as(pictures / "padded.dcm")
+    write(pictures, [("A", "sick", "padded.dcm"), ("B", "well", "1.png")])
+    drawn = read_cohort(pictures).in_memory(128).images[0, 0]
+    assert (drawn[:20] == 0).all() and drawn[20:].min() == 0 and drawn[20:].max() == 255
+
+
+def test_a_slice_that_cannot_be_drawn_does_not_stop_the_others(pictures):
+    (pictures / "empty.dcm").write_bytes(changed_ct(pictures, RescaleSlope=None).read_bytes())
+    (pictures / "table.dcm").write_bytes(
+        changed_ct(pictures, VOILUTSequence=[pydicom.Dataset()]).read_bytes()
+    )
+    curve = {"WindowCenter": 40, "WindowWidth": 400, "VOILUTFunction": "CURVE"}
+    (pictures / "curve.dcm").write_bytes(changed_ct(pictures, **curve).read_bytes())
+    rows = [("A", "sick", "0.png"), ("B", "well", "1.png")]
+    write(pictures, rows + [(name, "sick", f"{name}.dcm") for name in ("empty", "table", "curve")])
+    cohort = read_cohort(pictures)
+    assert cohort.patients.tolist() == ["A", "B"]
+    for line, words in ((4, "RescaleSlope None"), (5, "VOILUTSequence"), (6, "'CURVE'")):
+        assert any(f"patients.csv:{line}:" in p and words in p for p in cohort.problems), cohort.problems
 
 
 def test_each_faulty_row_is_told_by_line_and_left_out(pictures):

@@ -29,6 +29,7 @@ def test_confusion_matrix():
     ours = metrics.confusion_matrix(TARGETS, LOGITS, K)
     assert np.array_equal(ours, sklearn.metrics.confusion_matrix(TARGETS, LOGITS.argmax(1)))
     assert metrics.confusion_matrix([0], [0], 3).shape == (3, 3)
+    assert metrics.confusion_matrix([0, 1], LOGITS[:2]).shape == (K, K)  # classes that do not occur
 
 
 @pytest.mark.parametrize("bins", [1, 10, 15])
@@ -120,6 +121,59 @@ def test_group_accuracy_and_its_sample_sizes():
     assert found["mono"].low < found["mono"].value < found["mono"].high
 
 
+@pytest.mark.parametrize("n", [1, 5, 20])
+@pytest.mark.parametrize("right", [True, False])
+def test_all_right_and_all_wrong_have_an_interval(n, right):
+    targets = np.zeros(n, int)
+    predictions = targets if right else targets + 1
+    exact = scipy.stats.binomtest(n * right, n).proportion_ci(0.9, method="wilson")
+    found = metrics.accuracy_value(predictions, targets, confidence=0.9)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+    assert metrics.group_accuracy(predictions, targets, ["all"] * n, confidence=0.9)["all"] == found
+    mixed = np.append(predictions, targets[0] + right)
+    assert (
+        metrics.accuracy_value(mixed, np.append(targets, 0)).low
+        == metrics.bootstrap_interval(mixed == np.append(targets, 0))[0]
+    )
+
+
+@pytest.mark.parametrize("predictions", [[0.9, 0.2], [0, np.nan], [0, np.inf], ["cat", "dog"], [None, 1]])
+@pytest.mark.parametrize(
+    "score", [metrics.accuracy, metrics.confusion_matrix, lambda p, t: metrics.accuracy(t, p)]
+)
+def test_class_numbers_are_whole(score, predictions):
+    with pytest.raises(CourseError, match="whole class numbers"):
+        score(predictions, [0, 1])
+
+
+@pytest.mark.parametrize("score", [metrics.expected_calibration_error, metrics.brier_score])
+@pytest.mark.parametrize(
+    ("probabilities", "targets", "words"),
+    [
+        ([[0.9, 0.1]], [-1], "targets go from -1 to -1. Valid: 0 to 1"),
+        ([[0.9, 0.1]], [255], "targets go from 255"),
+        ([[0.9, 0.1]], [0.5], "whole class numbers"),
+        ([0.9, 0.1], [2, 1], "targets go from 1 to 2"),
+        ([0.9, 0.1], [1, -1], "targets go from -1"),
+        ([0.9, 0.1], [1, np.nan], "targets go from nan"),
+        (["a", "b"], [1, 0], "probabilities hold"),
+        ([[0.9], [0.1]], [1, 0], "K at least 2"),
+    ],
+)
+def test_outcomes_that_cannot_be_are_told(score, probabilities, targets, words):
+    with pytest.raises(CourseError, match=words):
+        score(probabilities, targets)
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [metrics.bootstrap_interval, metrics.percentile_interval, metrics.seed_interval],
+)
+def test_a_confidence_is_a_share(interval):
+    with pytest.raises(CourseError, match="confidence is 95"):
+        interval([0.8, 0.9], confidence=95)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -129,8 +183,21 @@ def test_group_accuracy_and_its_sample_sizes():
         (lambda: metrics.confusion_matrix([0, 5], [0, 1], 3), "0 to 2"),
         (lambda: metrics.bootstrap_interval([]), "at least 1"),
         (lambda: metrics.bootstrap_interval([1.0], confidence=95), "between 0 and 1"),
+        (lambda: metrics.bootstrap_interval([1.0], n_resamples=0), "n_resamples is 0"),
+        (lambda: metrics.bootstrap_interval(np.ones((5, 2))), "come as a tuple"),
+        (lambda: metrics.bootstrap_interval([np.zeros(5), np.ones(5)]), "come as a tuple"),
+        (lambda: metrics.bootstrap_interval(([1, 2], [1])), "one length"),
+        (lambda: metrics.percentile_interval([]), "no values"),
+        (lambda: metrics.calibration_bins([0.5], [1], bins=0), "bins is 0"),
+        (lambda: metrics.accuracy([[0.9], [0.1]], [1, 0]), "K at least 2"),
+        (lambda: metrics.accuracy([[np.nan, np.nan]], [0]), "NaN"),
+        (lambda: metrics.accuracy(3, [1]), "N at least 1"),
+        (lambda: metrics.confusion_matrix([2], [[0.1, 0.9]]), "0 to 1"),
         (lambda: metrics.seed_interval([0.9]), "at least two seeds"),
         (lambda: metrics.group_accuracy([0, 1], [0, 1], ["a"]), "one label for each"),
+        (lambda: metrics.group_accuracy([0, 1, 1], [0, 1], ["a", "b"]), r"\(3,\) and targets \(2,\)"),
+        (lambda: metrics.group_accuracy([0, 1], [0, 1], [1.0, np.nan]), r"nan at \[1\]"),
+        (lambda: metrics.group_accuracy([0, 1], [0, 1], [None, "a"]), r"None at \[0\]"),
     ],
 )
 def test_wrong_use_is_told(call, words):

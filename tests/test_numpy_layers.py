@@ -185,6 +185,21 @@ def test_lp_pool2d(case, arrange, norm_type):
     assert_slope(nl.lp_pool2d, {"x": x}, case | {"norm_type": norm_type}, "x", dx, dy)
 
 
+@pytest.mark.parametrize(
+    ("size", "p", "dtype"), [(10, 400, float), (10, 60, "float32"), (1e-3, 200, float), (0, 400, float)]
+)
+def test_lp_pool2d_of_a_large_p_nears_the_maximum(size, p, dtype):
+    x, dy = np.full((1, 1, 2, 2), size, dtype), np.ones((1, 1, 1, 1), dtype)
+    assert nl.lp_pool2d(x, p, 2) == pytest.approx(size * 4 ** (1 / p), rel=1e-6)
+    slope = 4 ** (1 / p - 1) if size else 0
+    assert nl.lp_pool2d_backward(dy, x, p, 2) == pytest.approx(np.full(x.shape, slope), rel=1e-5)
+
+
+def test_lp_pool2d_of_infinity():
+    x = np.array([[[[np.inf, 1.0], [0.0, -2.0]]]])
+    assert nl.lp_pool2d(x, 2, 2) == np.inf and np.isnan(nl.lp_pool2d(x * np.nan, 2, 2))
+
+
 def test_lp_pool2d_of_an_empty_batch():
     nothing = normal(0, 3, 4, 4)
     y = nl.lp_pool2d(nothing, 2, 2)
@@ -289,7 +304,7 @@ def test_softmax_cross_entropy_of_nothing():
     assert nl.softmax_cross_entropy_backward(1.0, *nothing).shape == (0, 3)
 
 
-FLOAT32 = {
+FLOATS = {
     "conv2d": ({"weight": (4, 3, 3, 3), "bias": (4,)}, {"padding": 1}),
     "conv_transpose2d": ({"weight": (3, 4, 3, 3), "bias": (4,)}, {}),
     "batch_norm2d": (
@@ -304,17 +319,18 @@ FLOAT32 = {
 }
 
 
-@pytest.mark.parametrize("name", FLOAT32)
-def test_float32_stays_float32(name):
-    shapes, settings = FLOAT32[name]
-    arrays = {k: np.abs(normal(*s)).astype("float32") for k, s in ({"x": (2, 3, 6, 6)} | shapes).items()}
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("name", FLOATS)
+def test_floats_of_one_dtype_keep_it(name, dtype):
+    shapes, settings = FLOATS[name]
+    arrays = {k: np.abs(normal(*s)).astype(dtype) for k, s in ({"x": (2, 3, 6, 6)} | shapes).items()}
     y = getattr(nl, name)(**arrays, **settings)
     for out in y if isinstance(y, tuple) else (y,):
-        assert out.dtype == np.float32
+        assert out.dtype == dtype
     y = y[0] if isinstance(y, tuple) else y
     gradients = getattr(nl, f"{name}_backward")(np.ones_like(y), **arrays, **settings)
     for gradient in gradients if isinstance(gradients, tuple) else (gradients,):
-        assert gradient.dtype == np.float32
+        assert gradient.dtype == dtype
 
 
 def test_the_head_keeps_float32():
@@ -336,6 +352,8 @@ def test_each_layer_has_a_backward_with_the_same_arguments():
     for name in layers:
         forward, backward = (inspect.signature(getattr(nl, n)) for n in (name, f"{name}_backward"))
         assert list(backward.parameters.values())[1:] == list(forward.parameters.values())
+        flag = forward.parameters.get("count_include_pad")  # not torch's fifth, so never given by its place
+        assert flag is None or flag.kind is flag.KEYWORD_ONLY
         assert "Lesson" in inspect.getdoc(getattr(nl, name)) or name in ACTIVATIONS
 
 
@@ -372,6 +390,7 @@ A, W = np.zeros((2, 3, 5, 5)), np.zeros((4, 3, 3, 3))
         (lambda: nl.global_avg_pool2d(A[..., :0]), "(2, 3, 5, 0)"),
         (lambda: nl.global_avg_pool2d_backward(A, A), "(2, 3, 5, 5)"),
         (lambda: nl.lp_pool2d(A, 0, 2), "norm_type is 0"),
+        (lambda: nl.lp_pool2d(A, np.inf, 2), "norm_type is inf"),
         (lambda: nl.lp_pool2d_backward(A, A, 2, 2), "(2, 3, 5, 5)"),
         (lambda: nl.batch_norm2d(A, np.zeros(2), np.ones(3)), "(2,)"),
         (lambda: nl.batch_norm2d(A, np.zeros(3), np.ones(3), np.ones(5)), "(5,)"),
@@ -379,6 +398,14 @@ A, W = np.zeros((2, 3, 5, 5)), np.zeros((4, 3, 3, 3))
         (lambda: nl.batch_norm2d_backward(A[0], A, np.zeros(3), np.ones(3)), "(3, 5, 5)"),
         (lambda: nl.relu([1.0]), "list"),
         (lambda: nl.relu_backward(np.zeros(3), np.zeros(4)), "(3,)"),
+        (lambda: nl.relu_backward([1.0], np.zeros(1)), "dy has type list"),
+        (lambda: nl.sigmoid_backward(np.ones(1, int), np.zeros(1)), "dy has dtype int64"),
+        (lambda: nl.global_avg_pool2d_backward(np.ones((2, 3), int), A), "dy has dtype int64"),
+        (lambda: nl.conv2d_backward(np.ones((2, 4, 3, 3), int), A, W), "dy has dtype int64"),
+        (lambda: nl.conv2d(A, W, [0.0] * 4), "bias has type list"),
+        (lambda: nl.linear(np.zeros((2, 3)), [[0.0] * 3]), "weight has type list"),
+        (lambda: nl.linear(np.zeros((2, 3)), np.zeros((1, 3)), [0.0]), "bias has type list"),
+        (lambda: nl.batch_norm2d(A, [0.0] * 3, np.ones(3)), "running_mean has type list"),
         (lambda: nl.gelu(A, approximate="erf"), "'erf'"),
         (lambda: nl.linear(A, W[:, 0, 0]), "(2, 3, 5, 5)"),
         (lambda: nl.linear(np.zeros((2, 3)), np.zeros((3, 4))), "(3, 4)"),

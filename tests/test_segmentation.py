@@ -85,10 +85,31 @@ def test_a_class_that_is_nowhere_has_no_score():
         (lambda: pixel_confusion([[0, 1]], [[0, 7]], 2), r"a mask holds .*\[7\].*255 for pixels to ignore"),
         (lambda: pixel_confusion(np.zeros((2, 4, 4)), np.zeros((1, 4, 4)), 2), "2 predictions for 1 masks"),
         (lambda: pixel_confusion([np.zeros((4, 4))], [np.zeros((4, 5))], 2), "take the argmax"),
+        (lambda: pixel_confusion([[0.9, 0.2]], [[1, 0]], 2), r"\[0.2, 0.9\].* take the argmax"),
+        (lambda: pixel_confusion([[0, np.nan]], [[1, 0]], 2), r"\[nan\].* take the argmax"),
+        (lambda: pixel_confusion([[0, 1]], [[0.5, 1]], 2), r"a mask holds .*\[0.5\]"),
+        (lambda: pixel_confusion([0, 1], [0, 1], 2), r"class numbers \(H, W\)"),
+        (lambda: boundary_f1(np.full((4, 4), 7), np.zeros((4, 4)), 2), r"a prediction holds .*\[7\]"),
+        (lambda: boundary_f1(*np.zeros((2, 1, 1, 4, 4)), 2), r"\(1, 4, 4\).*class numbers \(H, W\)"),
+        (lambda: boundary_f1(*[[torch.zeros(1, 4, 4)]] * 2, 2), r"\(1, 4, 4\).*class numbers \(H, W\)"),
         (lambda: pixel_error(pixel_confusion([[0]], [[255]], 2)), "every pixel is ignored"),
         (lambda: iou(np.zeros(4)), "pixel_confusion"),
         (lambda: match_instances(np.ones((2, 2), int), np.ones((2, 2), int), threshold=0.3), "not unique"),
+        (lambda: match_instances(np.ones((2, 2)), np.ones((2, 2), int)), "predicted is float64"),
+        (lambda: match_instances(np.ones((2, 2), int), -np.ones((2, 2), int)), "true is int64 from -1"),
         (lambda: predict_tiled(lambda x: x, torch.zeros(1, 8, 8), tile=8, overlap=4), "Valid: 0 to 3"),
+        (
+            lambda: predict_tiled(lambda x: x, torch.zeros(8, 8), tile=8, overlap=2),
+            r"image has shape \(8, 8\)",
+        ),
+        (
+            lambda: predict_tiled(lambda x: x[..., ::2, ::2], torch.zeros(1, 8, 8), tile=8, overlap=2),
+            r"predict gives \(4, 1, 4, 4\) for tiles \(4, 1, 8, 8\)",
+        ),
+        (
+            lambda: Crops(torch.rand(1, 1, 8, 8), torch.zeros(1, 8, 8, dtype=torch.uint8), moves(8)),
+            "pictures are float32. Valid: uint8",
+        ),
         (lambda: Crops([], [], moves(8)), "0 pictures"),
     ],
 )
@@ -208,8 +229,11 @@ def test_perfect_objects_have_perfect_scores():
     true = components(blobs(1, 64, 4, seed=7)[0] == 0, 1)
     matches = match_instances(true * 3, true)
     assert (matches.f1, matches.quality, matches.precision, matches.recall) == (1, 1, 1, 1)
-    empty = match_instances(true * 0, true)
-    assert (empty.f1, empty.quality, empty.recall) == (0, 0, 0)
+    empty, invented = match_instances(true * 0, true), match_instances(true, true * 0)
+    assert (empty.f1, empty.quality, empty.recall) == (0, 0, 0) and np.isnan(empty.precision)
+    assert (invented.f1, invented.quality, invented.precision) == (0, 0, 0) and np.isnan(invented.recall)
+    nothing = match_instances(true * 0, true * 0)
+    assert np.isnan([nothing.f1, nothing.quality, nothing.precision, nothing.recall]).all()
     assert match_instances(true, true, ignore=true == 1).true == true.max() - 1
 
 
@@ -222,6 +246,16 @@ def test_watershed_closes_gaps_that_components_run_through():
         watershed_instances(np.zeros((20, 20))).max() == 1
         and watershed_instances(np.ones((20, 20))).max() == 0
     )
+
+
+@pytest.mark.parametrize("depth", [1, 4, 8])
+def test_watershed_keeps_an_object_that_is_flatter_than_its_depth(depth):
+    wall = np.ones((40, 80))
+    wall[10:30, 5:25] = wall[2:7, 40:74] = wall[12:15, 40:74] = wall[20:22, 40:44] = 0
+    objects = watershed_instances(wall, depth=depth)
+    assert np.unique(objects).tolist() == [0, 1, 2, 3], "the last is smaller than 20 pixels"
+    matches = match_instances(objects, components(wall == 0))
+    assert matches.quality == 1
 
 
 def painted(size, seed, ignore=False):
@@ -258,6 +292,13 @@ def test_windows_follow_from_torchs_generator():
         torch.manual_seed(3)
         draws.append(torch.stack([windows[0][0], windows[1][0]]))
     assert torch.equal(*draws) and not torch.equal(draws[0][0], draws[0][1])
+
+
+def test_a_loop_over_windows_ends():
+    windows = Crops(*([a] for a in painted(64, 0)), moves(32), per_picture=3)
+    assert len([window for window, _ in zip(windows, range(5), strict=False)]) == 3 and windows[-1]
+    with pytest.raises(IndexError):
+        windows[-4]
 
 
 def test_a_small_picture_is_filled_up_with_pixels_to_ignore():

@@ -7,6 +7,7 @@ from PIL import Image
 from course_utils.data import sources_used
 from course_utils.errors import DataError
 from course_utils.segmentation import mask_folder
+from course_utils.segmentation.folders import read_mask
 
 
 def write(root, name, mask, size=None, colour=True, palette=False, ending="png"):
@@ -38,6 +39,7 @@ def test_binary_masks_need_no_list_of_classes(tmp_path, value):
     assert data.counts().tolist() == [[12 * 16 - 24, 24], [20 * 14 - 24, 24]]
     assert data.masks[0].unique().tolist() == [0, 1] and sources_used()[tmp_path.name] == "own pictures"
     assert data.subset([1]).names == ["b"] and data[1][0].shape == (1, 20, 14)
+    assert data.subset([False, True]).names == ["b"] and data.subset(range(0)).names == []
 
 
 @pytest.mark.parametrize("palette", [False, True])
@@ -60,6 +62,54 @@ def test_colours_mean_what_the_list_says(tmp_path):
     data = mask_folder(tmp_path)
     assert data.classes == ("road", "wide sky")
     assert data.counts().tolist() == [[24, 64], [0, 0]] and (data.masks[1] == 255).all()
+
+
+def test_a_palette_counts_by_its_colours_where_colours_are_listed(tmp_path):
+    (tmp_path / "classes.txt").write_text("0 0 0 nothing\n128 0 0 object\n")
+    write(tmp_path, "a", square(1))
+    mask = Image.fromarray(square(1))
+    mask.putpalette([0, 0, 0, 128, 0, 0] + [9] * 750)
+    mask.save(tmp_path / "masks" / "a.png")
+    assert mask_folder(tmp_path).counts().tolist() == [[12 * 16 - 24, 24]]
+
+
+def test_a_mask_is_turned_upright_with_its_picture(tmp_path):
+    write(tmp_path, "a", square(1))
+    for folder in ("images", "masks"):
+        file = tmp_path / folder / "a.png"
+        image = Image.open(file)
+        exif = image.getexif()
+        exif[0x112] = 6  # a quarter turn
+        image.save(file, exif=exif)
+    data = mask_folder(tmp_path)
+    assert data.images[0].shape == (3, 16, 12)
+    assert np.array_equal(data.masks[0], np.rot90(square(1), -1))
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "words"),
+    [
+        ("a.gif", Image.fromarray(square(1)), "GIF renumbers"),
+        ("a.tif", Image.fromarray(square(1).astype(np.float32) / 2), "it holds fractions"),
+        ("a.png", Image.fromarray(square((0, 0, 0, 255))), "it is drawn in transparency"),
+    ],
+)
+def test_a_file_that_does_not_keep_class_numbers_is_refused(tmp_path, name, mask, words):
+    mask.save(tmp_path / name)
+    with pytest.raises(DataError, match=words):
+        read_mask(tmp_path / name)
+
+
+def test_an_opaque_alpha_does_not_matter(tmp_path):
+    Image.fromarray(square(1)).convert("RGBA").save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), square(1))
+
+
+def test_a_mask_of_another_size_is_not_fitted(tmp_path):
+    write(tmp_path, "a", square(1))
+    write(tmp_path, "small", square(1), size=(30, 40))
+    with pytest.raises(DataError, match=r"1 thing to put right(.|\n)*small.png: 16×12 pixels"):
+        mask_folder(tmp_path, fit=lambda picture, mask: (picture[:9], mask[np.arange(len(picture) - 3)][:9]))
 
 
 def test_every_slip_is_named_at_once(tmp_path):
@@ -123,7 +173,10 @@ def test_three_values_without_a_list_are_asked_about(tmp_path):
         ("road\n", "classes.txt:1: 'road'"),
         ("300 a\n", "classes.txt:1"),
         ("1 2 a\n", "classes.txt:1"),
+        ("² b\n", "classes.txt:1: '² b'"),
         ("0 a\n1 2 3 b\n", "it mixes values and colours"),
+        ("".join(f"{i} class {i}\n" for i in range(256)), "256 classes; at most 255"),
+        ("".join(f"{i} {j} 0 class {i} {j}\n" for i in range(2) for j in range(150)), "300 classes; at most"),
     ],
 )
 def test_a_wrong_list_of_classes_is_named(tmp_path, text, words):

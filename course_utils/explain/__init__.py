@@ -2,9 +2,10 @@
 
 Every method in :data:`METHODS` has one signature: ``method(model, images, targets=None, **options)`` with ``images``
 ``(N, C, H, W)`` float, prepared as for the model, and ``targets`` ``(N,)`` classes, by default the predicted ones. It
-returns ``(N, H, W)`` float on the CPU, larger where more speaks for the class; the map of an image does not depend on
-the rest of its batch. The model's weights, gradients, hooks and train/eval mode stay as they were. A model with one
-logit has the classes 0 and 1. Methods that draw random numbers take a ``seed``.
+returns ``(N, H, W)`` float32 on the CPU, larger where more speaks for the class; the map of an image does not depend on
+the rest of its batch. The model's weights, gradients, hooks and train/eval mode stay as they were; it gets the images
+in the dtype of its weights. A model with one logit has the classes 0 and 1. Methods that draw random numbers take a
+``seed``.
 
 >>> sorted(METHODS)
 ['grad_cam', 'gradient', 'guided_backprop', 'integrated_gradients', 'occlusion', 'rise', 'smooth_grad']

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -53,21 +54,46 @@ def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
 
 
 def on_device(model: nn.Module, images: Tensor) -> Tensor:
-    """A float copy of the images beside the model's weights, cut off from any graph; checks the shape."""
+    """The images as float32 beside the model's weights, cut off from any graph; checks shape and values."""
     if not isinstance(images, Tensor) or images.ndim != 4:
         got = tuple(images.shape) if hasattr(images, "shape") else type(images).__name__
         raise CourseError(f"images has shape {got}. Valid: (N, C, H, W); add a batch axis to one image.")
+    if not images.isfinite().all():
+        raise CourseError("images holds NaN or infinity. Valid: finite numbers, prepared as for the model.")
     return images.detach().to(next(model.parameters(), images).device, torch.float32)
 
 
+def run(model: nn.Module, images: Tensor):
+    """What the model gives for the images in the dtype of its weights."""
+    return model(images.to(next(model.parameters(), images).dtype))
+
+
 def logits_of(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits ``(N, K)``, K from 2: one logit z becomes (−z, z)."""
-    logits = model(images)
-    if logits.ndim == 1:
-        logits = logits[:, None]
-    if logits.ndim != 2:
-        raise CourseError(f"the model gives {tuple(logits.shape)}. Valid: logits (N, K) of a classifier.")
-    return torch.cat([-logits, logits], dim=1) if logits.shape[1] == 1 else logits
+    """Logits ``(N, K)`` float32, K from 2: one logit z becomes (−z, z)."""
+    logits = _outputs(model, images)
+    return _both(logits) if logits.shape[1] == 1 else logits
+
+
+def chances_of(model: nn.Module, images: Tensor) -> Tensor:
+    """Probabilities ``(N, K)`` float32, K from 2: one logit z becomes (1 − sigmoid(z), sigmoid(z)).
+
+    >>> chances_of(nn.Flatten(), torch.zeros(1, 1, 1, 1)).tolist()
+    [[0.5, 0.5]]
+    """
+    logits = _outputs(model, images)
+    return _both(logits).sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+
+
+def _outputs(model, images) -> Tensor:
+    logits = run(model, images)
+    if not isinstance(logits, Tensor) or logits.ndim not in (1, 2):
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise CourseError(f"the model gives {got}. Valid: logits (N, K) of a classifier.")
+    return (logits[:, None] if logits.ndim == 1 else logits).float()
+
+
+def _both(logit: Tensor) -> Tensor:
+    return torch.cat([-logit, logit], dim=1)
 
 
 def classes_for(logits: Tensor, targets) -> Tensor:
@@ -88,7 +114,7 @@ def scores_of(logits: Tensor, targets) -> Tensor:
 
 def whole_number(value, least: int, what: str) -> None:
     """Raise :class:`CourseError` unless ``value`` is a whole number from ``least``."""
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, Integral) or value < least:
         raise CourseError(f"{what} is {value!r}. Valid: a whole number from {least}.")
 
 

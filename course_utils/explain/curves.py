@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.explain.common import (
+    chances_of,
     classes_for,
     evaluating,
     find_layer,
-    logits_of,
     on_device,
     whole_number,
 )
@@ -64,24 +64,25 @@ def _replaced(model, start, end, maps, targets, steps, images) -> Tensor:
     rank = rank.view(len(images), 1, *images.shape[2:]).to(images.device)
     columns = []
     with evaluating(model), torch.no_grad():
-        targets = classes_for(logits_of(model, images), targets)[:, None]
+        targets = classes_for(chances_of(model, images), targets)[:, None]
         for step in range(steps + 1):
             mixed = torch.where(rank < round(pixels * step / steps), end, start)
-            columns.append(logits_of(model, mixed).softmax(dim=1).gather(1, targets))
+            columns.append(chances_of(model, mixed).gather(1, targets))
     return torch.cat(columns, dim=1).cpu()
 
 
 def heat_share(maps: Tensor, inside: Tensor) -> Tensor:
     """The share of each map's positive values that lies where ``inside`` is true, ``(N,)`` from 0 to 1.
 
-    ``maps``: ``(N, H, W)``; ``inside``: ``(H, W)`` or ``(N, H, W)`` bool. A map without a positive value has the share 0.
+    ``maps``: ``(N, H, W)``; ``inside``: ``(H, W)`` or ``(N, H, W)``, true where it is not 0. A map without a
+    positive value has the share 0.
 
     >>> heat_share(torch.tensor([[[3.0, 1.0], [-5.0, 0.0]]]), torch.tensor([[True, False], [True, False]])).tolist()
     [0.75]
     """
     positive = maps.clamp_min(0)
     total = positive.sum(dim=(1, 2))
-    return (positive * inside).sum(dim=(1, 2)) / total.clamp_min(torch.finfo(total.dtype).tiny)
+    return (positive * inside.bool()).sum(dim=(1, 2)) / total.clamp_min(torch.finfo(total.dtype).tiny)
 
 
 def rank_likeness(maps: Tensor, others: Tensor) -> Tensor:
@@ -106,9 +107,10 @@ def rank_likeness(maps: Tensor, others: Tensor) -> Tensor:
 def randomised(model: nn.Module, layers, seed: int = 0) -> nn.Module:
     """A copy of the model with the weights of convolutions and linear layers inside ``layers`` shuffled.
 
-    ``layers``: modules of the model or their names. Shuffling keeps the size of the weights and erases what they say.
-    The model itself is left alone. Adebayo et al., 2018 (who draw the weights anew).
+    ``layers``: modules of the model or their names, or one of them. Shuffling keeps the size of the weights and erases
+    what they say. The model itself is left alone. Adebayo et al., 2018 (who draw the weights anew).
     """
+    layers = [layers] if isinstance(layers, str | nn.Module) else layers
     names = {id(module): name for name, module in model.named_modules()}
     chosen = [names[id(find_layer(model, layer))] for layer in layers]
     erased = copy.deepcopy(model)

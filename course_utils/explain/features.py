@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
-from course_utils.explain.common import evaluating, find_layer, on_device, whole_number
+from course_utils.explain.common import evaluating, find_layer, on_device, run, whole_number
 
 # Red, green and blue from brightness, red against blue, and green against both: photographs vary most in the first.
 OPPONENT = torch.tensor([[1.0, 0.4, -0.2], [1.0, 0.0, 0.4], [1.0, -0.4, -0.2]])
@@ -37,7 +37,7 @@ def activations(model: nn.Module, layer: nn.Module | str, images: Tensor) -> Ten
     handle = find_layer(model, layer).register_forward_hook(stop)
     try:
         with evaluating(model):
-            model(images)
+            run(model, images)
     except _Enough:
         return found[0]
     finally:
@@ -58,7 +58,8 @@ def maximal_patches(
 
     ``images``: ``(N, C, H, W)`` float. Returns, for each of the K ``channels``, in falling order: the cut-outs
     ``(K, patches, C, size, size)`` around these places (moved inside at the border), the answers ``(K, patches)`` and
-    the places ``(K, patches, 3)``: image, row and column in pixels. Zeiler and Fergus, 2014.
+    the places ``(K, patches, 3)``: image, row and column in pixels, as if the maps covered the image evenly. That is
+    right for padded convolutions; without padding they lie nearer the border than what was seen. Zeiler and Fergus, 2014.
     """
     images = on_device(model, images)
     height, width = images.shape[2:]
@@ -91,13 +92,21 @@ def atlas(
     The layer's vectors, one for each place of each image and scaled to length 1, are laid out by their two main
     directions; the plane is cut into columns of equally many places, and each column into rows. A cell shows the place
     whose vector is nearest the cell's mean. Returns the patches ``(rows, columns, C, size, size)``, their vectors
-    ``(rows, columns, K)`` and places ``(rows, columns, 3)``: image, row and column in pixels. Raises
-    :class:`CourseError` for fewer places than cells. Carter et al., 2019 (who draw the cells by :func:`visualise`).
+    ``(rows, columns, K)`` and places ``(rows, columns, 3)``: image, row and column in pixels, as those of
+    :func:`maximal_patches`. Raises :class:`CourseError` for fewer places than cells, for patches larger than the images
+    and for a layer without two channels of maps. Carter et al., 2019 (who draw the cells by :func:`visualise`).
     """
     images = on_device(model, images)
+    side = min(images.shape[2:])
+    if not 1 <= size <= side:
+        raise CourseError(f"size is {size}. Valid: 1 to {side}, the images' smaller side.")
     with torch.no_grad():
         maps = torch.cat([activations(model, layer, part) for part in images.split(8)])
-    vectors = F.normalize(maps.permute(0, 2, 3, 1).flatten(0, 2), dim=1).cpu()
+    if maps.ndim != 4 or maps.shape[1] < 2:
+        raise CourseError(
+            f"the layer gives {tuple(maps.shape)}. Valid: feature maps (N, K, h, w), K at least 2, to span a plane."
+        )
+    vectors = F.normalize(maps.float().permute(0, 2, 3, 1).flatten(0, 2), dim=1).cpu()
     if len(vectors) < rows * columns:
         raise CourseError(
             f"the layer has {len(vectors)} places for {rows} × {columns} cells. Give more images."
@@ -136,6 +145,7 @@ def cut_out(image: Tensor, row: int, column: int, size: int) -> Tensor:
     return image[:, top : top + size, left : left + size]
 
 
+@torch.enable_grad()
 def visualise(
     model: nn.Module,
     layer: nn.Module | str,

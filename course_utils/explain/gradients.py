@@ -17,6 +17,7 @@ from course_utils.explain.common import (
     logits_of,
     on_device,
     outputs_of,
+    run,
     scores_of,
     whole_number,
 )
@@ -137,7 +138,7 @@ def grad_cam(model: nn.Module, layer: nn.Module | str, images: Tensor, targets=N
     heat = F.relu((weights * maps.detach()).sum(dim=1, keepdim=True))
     heat = F.interpolate(heat.float(), images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
     largest = heat.amax(dim=(1, 2), keepdim=True)
-    return torch.where(largest > 0, heat / largest.clamp_min(torch.finfo(heat.dtype).tiny), 0).cpu()
+    return (heat / largest.clamp_min(torch.finfo(heat.dtype).tiny)).cpu()
 
 
 def last_grad_cam(model: nn.Module, images: Tensor, targets=None, *, layer=None) -> Tensor:
@@ -150,9 +151,11 @@ def _last_maps(model: nn.Module, images: Tensor) -> nn.Module:
     with ExitStack() as hooks, evaluating(model), torch.no_grad():
         for module in model.modules():
             if not list(module.children()):
-                handle = module.register_forward_hook(lambda m, _, out: seen.append((m, out.shape)))
+                handle = module.register_forward_hook(
+                    lambda m, _, out: seen.append((m, getattr(out, "shape", ())))
+                )
                 hooks.callback(handle.remove)
-        model(on_device(model, images)[:1])
+        run(model, on_device(model, images)[:1])
     maps = [module for module, shape in seen if len(shape) == 4 and shape[2] * shape[3] > 1]
     if not maps:
         raise CourseError("no layer of the model gives feature maps (N, K, h, w). Grad-CAM needs one.")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
-from course_utils.explain.common import classes_for, evaluating, logits_of, on_device, whole_number
+from course_utils.explain.common import chances_of, classes_for, evaluating, on_device, whole_number
 
 
 def occlusion(
@@ -23,7 +23,8 @@ def occlusion(
     """How much probability the class loses when a square is covered: the mean over all squares on a pixel, with sign.
 
     ``window`` and ``stride`` in pixels: by default an eighth of the smaller side and half of that. ``fill``: what
-    covers, in the model's units. Raises :class:`CourseError` for a window that does not fit. Zeiler and Fergus, 2014.
+    covers, in the model's units. Raises :class:`CourseError` for a window that does not fit and for a stride that leaves
+    gaps between the squares. Zeiler and Fergus, 2014.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
     >>> _ = model[1].weight.data.copy_(torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 9]]))
@@ -38,16 +39,27 @@ def occlusion(
     whole_number(stride, 1, "stride")
     if window > min(height, width):
         raise CourseError(f"window is {window}. Valid: up to {min(height, width)}, the images' smaller side.")
+    if stride > window:
+        raise CourseError(
+            f"stride is {stride}. Valid: up to {window}, the window, so that every pixel is covered."
+        )
     squares = [
         (top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)
     ]
-    covers = torch.zeros(len(squares), 1, height, width, device=images.device)
-    for cover, (top, left) in zip(covers, squares, strict=True):
-        cover[:, top : top + window, left : left + window] = 1
+
+    def covers():
+        for start in range(0, len(squares), batch_size):
+            part = squares[start : start + batch_size]
+            cover = torch.zeros(len(part), 1, height, width, device=images.device)
+            for one, (top, left) in zip(cover, part, strict=True):
+                one[:, top : top + window, left : left + window] = 1
+            yield cover
+
     with evaluating(model), torch.no_grad():
         whole, targets = _whole(model, images, targets)
-        drops = whole[:, None] - _masked(model, images, 1 - covers, targets, fill, batch_size)
-    return _spread(drops, covers)
+        return _spread(
+            (whole[:, None] - _masked(model, images, 1 - cover, targets, fill), cover) for cover in covers()
+        )
 
 
 def rise(
@@ -75,8 +87,9 @@ def rise(
     masks = _smooth_masks(samples, cells, keep, images.shape[2:], seed).to(images.device)
     with evaluating(model), torch.no_grad():
         targets = _whole(model, images, targets)[1]
-        chances = _masked(model, images, masks, targets, fill, batch_size)
-    return _spread(chances, masks)
+        return _spread(
+            (_masked(model, images, part, targets, fill), part) for part in masks.split(batch_size)
+        )
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:
@@ -98,28 +111,32 @@ def _smooth_masks(samples: int, cells: int, keep: float, size, seed: int) -> Ten
 
 
 def _whole(model, images, targets) -> tuple[Tensor, Tensor]:
-    logits = logits_of(model, images)
-    targets = classes_for(logits, targets)
-    return logits.softmax(dim=1).gather(1, targets[:, None])[:, 0], targets
+    chances = chances_of(model, images)
+    targets = classes_for(chances, targets)
+    return chances.gather(1, targets[:, None])[:, 0], targets
 
 
-def _masked(model, images, masks, targets, fill, batch_size) -> Tensor:
+def _masked(model, images, masks, targets, fill) -> Tensor:
     """Probability of its class for each image under each mask, ``(N, M)``."""
-    rows = []
-    for image, target in zip(images, targets, strict=True):
-        parts = [
-            logits_of(model, _covered(image, part, fill)).softmax(dim=1)[:, target]
-            for part in masks.split(batch_size)
+    return torch.stack(
+        [
+            chances_of(model, _covered(image, masks, fill))[:, target]
+            for image, target in zip(images, targets, strict=True)
         ]
-        rows.append(torch.cat(parts))
-    return torch.stack(rows)
+    )
 
 
 def _covered(image: Tensor, masks: Tensor, fill: float) -> Tensor:
     return (fill + (image[None] - fill) * masks).contiguous(memory_format=torch.channels_last)
 
 
-def _spread(values: Tensor, masks: Tensor) -> Tensor:
-    """The mean of ``values`` ``(N, M)`` over the masks that touch a pixel, weighted by them: ``(N, H, W)``."""
-    total = torch.einsum("nm,mhw->nhw", values, masks[:, 0])
-    return (total / masks[:, 0].sum(dim=0).clamp_min(1e-6)).cpu()
+def _spread(parts) -> Tensor:
+    """The mean of values ``(N, M)`` over the masks ``(M, 1, H, W)`` that touch a pixel, weighted by them: ``(N, H, W)``.
+
+    ``parts``: pairs of values and masks; their masks come one part at a time, since all of them may fill the memory.
+    """
+    total = weight = 0
+    for values, masks in parts:
+        total = total + torch.einsum("nm,mhw->nhw", values, masks[:, 0])
+        weight = weight + masks[:, 0].sum(dim=0)
+    return (total / weight.clamp_min(1e-6)).cpu()

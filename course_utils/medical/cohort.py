@@ -11,7 +11,7 @@ from PIL import Image
 from course_utils import data
 from course_utils.data.builders import DataSet
 from course_utils.data.folders import read_image
-from course_utils.errors import DataError
+from course_utils.errors import DataError, choice
 from course_utils.medical.dicom import read_slice, window
 
 LAYOUT = (
@@ -33,7 +33,7 @@ class Cohort:
     def in_memory(self, size: int) -> DataSet:
         """All pictures as (N, 3, size, size) uint8, squeezed to a square; ``extra["patient"]`` keeps the patients.
 
-        A DICOM slice is rescaled and windowed by its header, or over its own range where the header has no window.
+        A DICOM slice is rescaled and windowed by its header, or over its own range, padding aside, where the header has no window.
         """
         images = np.empty((len(self), size, size, 3), np.uint8)
         for i, path in enumerate(self.paths):
@@ -95,11 +95,39 @@ def _pixels(path: Path) -> np.ndarray:
         return read_image(path)
     values, _, _, header = read_slice(path)
     level, width = header.get("WindowCenter"), header.get("WindowWidth")
-    if level is None or width is None:
-        grey = (values - values.min()) / max(float(np.ptp(values)), 1e-9)
-    else:
+    if level is not None and width is not None:
         level, width = (float(np.ravel(v)[0]) for v in (level, width))  # a header may hold several windows
-        grey = window(values, level, max(width, 1.001))
+        grey = _windowed(values, level, width, header.get("VOILUTFunction") or "LINEAR")
+    elif header.get("VOILUTSequence"):
+        raise DataError(
+            "its greys are in a table, VOILUTSequence. Valid: a window, WindowCenter and WindowWidth"
+        )
+    else:
+        inside = values[~_padding(header)]
+        low, high = (inside.min(), inside.max()) if inside.size else (0, 1)
+        grey = np.clip((values - low) / max(float(high - low), 1e-9), 0, 1)
     if header.PhotometricInterpretation == "MONOCHROME1":
         grey = 1 - grey
     return (255 * grey).round().astype(np.uint8)
+
+
+def _windowed(values: np.ndarray, level: float, width: float, function: str) -> np.ndarray:
+    """Grey from 0 to 1 by one of the standard's three functions (DICOM PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
+    from scipy.special import expit
+
+    choice(function, ("LINEAR", "LINEAR_EXACT", "SIGMOID"), "VOILUTFunction", DataError)
+    if function == "SIGMOID":
+        return expit(4 * (values - level) / max(width, 0.001))
+    if function == "LINEAR_EXACT":
+        level, width = level + 0.5, width + 1
+    return window(values, level, max(width, 1.001))
+
+
+def _padding(header) -> np.ndarray:
+    """Where a picture is filled up beyond what was scanned, (H, W) bool (DICOM PS3.3, C.7.5.1.1.2)."""
+    stored, first = header.pixel_array, header.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, bool)
+    last = header.get("PixelPaddingRangeLimit")
+    low, high = np.sort(np.array([first, first if last is None else last]).astype(stored.dtype))
+    return (stored >= low) & (stored <= high)

@@ -14,26 +14,31 @@ from course_utils.errors import CourseError, DataError
 
 EMPTIED_KINDS = ("DA", "DT", "PN", "TM")  # every date, time and name of a person
 EMPTIED = (  # more of the basic profile in DICOM PS3.15, annex E: what pictures of one modality usually carry
-    "AccessionNumber", "AdditionalPatientHistory", "AdmissionID", "AdmittingDiagnosesDescription", "Allergies", "CassetteID",
-    "ClinicalTrialSubjectID", "CountryOfResidence", "CurrentPatientLocation", "DetectorID", "DeviceSerialNumber", "EthnicGroup",
-    "FillerOrderNumberImagingServiceRequest", "GantryID", "ImageComments", "InstitutionAddress", "InstitutionName",
+    "AccessionNumber", "AcquisitionComments", "AdditionalPatientHistory", "AdmissionID", "AdmittingDiagnosesDescription",
+    "Allergies", "CassetteID", "ClinicalTrialSubjectID", "CommentsOnThePerformedProcedureStep", "CountryOfResidence",
+    "CurrentPatientLocation", "DetectorID", "DeviceSerialNumber", "EthnicGroup", "FillerOrderNumberImagingServiceRequest",
+    "FrameComments", "GantryID", "ImageComments", "ImagingServiceRequestComments", "InstitutionAddress", "InstitutionName",
     "InstitutionalDepartmentName", "InsurancePlanIdentification", "IssuerOfPatientID", "MedicalAlerts", "MedicalRecordLocator",
-    "MilitaryRank", "Occupation", "OtherPatientIDs", "OtherPatientIDsSequence", "PatientAddress", "PatientAge",
-    "PatientComments", "PatientInsurancePlanCodeSequence", "PatientReligiousPreference", "PatientSex", "PatientSize",
-    "PatientState", "PatientTelecomInformation", "PatientTelephoneNumbers", "PatientWeight",
-    "PerformedProcedureStepDescription", "PerformedProcedureStepID", "PerformedStationName", "PersonTelephoneNumbers",
-    "PlacerOrderNumberImagingServiceRequest", "PregnancyStatus", "ProtocolName", "ReasonForStudy", "ReferringPhysicianAddress",
-    "ReferringPhysicianTelephoneNumbers", "RegionOfResidence", "RequestAttributesSequence", "RequestedProcedureDescription",
-    "RequestedProcedureID", "RequestingService", "ResponsibleOrganization", "ScheduledProcedureStepDescription",
-    "ScheduledProcedureStepID", "SeriesDescription", "SmokingStatus", "StationAETitle", "StationName", "StudyComments",
-    "StudyDescription", "StudyID",
+    "MilitaryRank", "Occupation", "OrderCallbackPhoneNumber", "OtherPatientIDs", "OtherPatientIDsSequence", "PatientAddress",
+    "PatientAge", "PatientBirthDateInAlternativeCalendar", "PatientComments", "PatientDeathDateInAlternativeCalendar",
+    "PatientInstitutionResidence", "PatientInsurancePlanCodeSequence", "PatientReligiousPreference", "PatientSex",
+    "PatientSize", "PatientState", "PatientTelecomInformation", "PatientTelephoneNumbers", "PatientWeight",
+    "PerformedProcedureStepDescription", "PerformedProcedureStepID", "PerformedStationName", "PersonAddress",
+    "PersonTelephoneNumbers", "PlacerOrderNumberImagingServiceRequest", "PregnancyStatus", "ProtocolName", "ReasonForStudy",
+    "ReasonForTheImagingServiceRequest", "ReasonForTheRequestedProcedure", "ReferringPhysicianAddress",
+    "ReferringPhysicianTelephoneNumbers", "RegionOfResidence", "RequestAttributesSequence", "RequestedProcedureComments",
+    "RequestedProcedureDescription", "RequestedProcedureID", "RequestingService", "ResponsibleOrganization",
+    "ScheduledProcedureStepDescription", "ScheduledProcedureStepID", "SeriesDescription", "ServiceEpisodeDescription",
+    "ServiceEpisodeID", "SmokingStatus", "StationAETitle", "StationName", "StudyComments", "StudyDescription", "StudyID",
+    "VisitComments",
 )  # fmt: skip
+REMOVED = ("DigitalSignaturesSequence", "EncryptedAttributesSequence", "IconImageSequence")
 DRAWN = ((0x5000, 0x50FF), (0x6000, 0x60FF))  # groups of curves and overlay planes, which may show a name
 STANDARD = "1.2.840.10008."  # identifiers of DICOM itself, such as that of a kind of picture, tell nothing of a patient
 
 
 class Slice(NamedTuple):
-    """``values`` (H, W) float32 in ``unit`` (HU for a CT); ``spacing``: height and width of a pixel in mm, or ``None``."""
+    """``values`` (H, W) float32 in ``unit`` (HU for a CT, "stored" without a rescale); ``spacing``: height and width of a pixel in mm, or ``None``."""
 
     values: np.ndarray
     unit: str
@@ -44,7 +49,8 @@ class Slice(NamedTuple):
 def read_slice(path: str | Path) -> Slice:
     """Read one grey DICOM file: stored values times slope plus intercept, MONOCHROME1 left as it is.
 
-    Raises :class:`DataError` for a file that is none, has several frames or colours, or cannot be decoded. DICOM PS3.3, C.11.1.
+    Raises :class:`DataError` for a file that is none, has several frames or colours, rescales by a table or an empty number, or
+    cannot be decoded. DICOM PS3.3, C.11.1.
 
     >>> from pydicom.data import get_testdata_file
     >>> ct = read_slice(get_testdata_file("CT_small.dcm"))
@@ -57,6 +63,7 @@ def read_slice(path: str | Path) -> Slice:
     try:
         header = pydicom.dcmread(path)
         stored = header.pixel_array
+        slope, intercept = header.get("RescaleSlope", 1), header.get("RescaleIntercept", 0)
     except InvalidDicomError:
         raise DataError(
             f"{path} is not a DICOM file: its header is missing. Give a file that a scanner wrote."
@@ -65,25 +72,43 @@ def read_slice(path: str | Path) -> Slice:
         raise DataError(f"{path} is not there. Check the path.") from None
     except Exception as error:  # pydicom raises many kinds for damaged pixels
         raise DataError(f"{path} cannot be decoded: {' '.join(str(error).split())[:160]}") from error
-    if stored.ndim != 2:
-        raise DataError(f"{path} holds pixels of shape {stored.shape}. Valid: one grey slice, (H, W).")
-    values = stored.astype(np.float32) * float(header.get("RescaleSlope", 1)) + float(
-        header.get("RescaleIntercept", 0)
-    )
-    unit = str(header.get("RescaleType") or ("HU" if header.get("Modality") == "CT" else "stored"))
+    colours = header.PhotometricInterpretation
+    if stored.ndim != 2 or colours not in ("MONOCHROME1", "MONOCHROME2"):
+        raise DataError(
+            f"{path} holds pixels of shape {stored.shape}, {colours}. Valid: one grey slice, (H, W), MONOCHROME1 or MONOCHROME2."
+        )
+    if header.get("ModalityLUTSequence"):
+        raise DataError(
+            f"{path} rescales by a table, its ModalityLUTSequence. Valid: RescaleSlope and RescaleIntercept; "
+            "apply pydicom.pixels.apply_modality_lut to its pixels first."
+        )
+    if slope is None or intercept is None:
+        raise DataError(
+            f"{path} has RescaleSlope {slope} and RescaleIntercept {intercept}. Valid: two numbers; export the file again."
+        )
+    values = stored.astype(np.float32) * float(slope) + float(intercept)
+    unit = "stored"
+    if "RescaleSlope" in header:
+        unit = (
+            header.get("RescaleType")
+            or header.get("Units")
+            or ("HU" if header.get("Modality") == "CT" else unit)
+        )
     spacing = header.get("PixelSpacing")
-    return Slice(values, unit, None if spacing is None else (float(spacing[0]), float(spacing[1])), header)
+    return Slice(
+        values, str(unit), None if spacing is None else (float(spacing[0]), float(spacing[1])), header
+    )
 
 
 def window(values, level: float, width: float) -> np.ndarray:
     """Grey from 0 to 1 for ``values`` in their physical unit: linear over ``width`` around ``level``, cut off beyond.
 
-    The standard's LINEAR function (DICOM PS3.3, C.11.2.1.2). Raises :class:`CourseError` for a width below 1. Lesson 17.
+    The standard's LINEAR function (DICOM PS3.3, C.11.2.1.2). Raises :class:`CourseError` for a width of 1 or less. Lesson 17.
 
     >>> window(np.array([-1000.0, 39.5, 2000.0]), level=40, width=401).tolist()
     [0.0, 0.5, 1.0]
     """
-    if width <= 1:
+    if not width > 1:
         raise CourseError(f"width is {width!r}. Valid: above 1, such as 400 HU for soft tissue.")
     return np.clip((np.asarray(values, np.float32) - (level - 0.5)) / (width - 1) + 0.5, 0, 1)
 
@@ -91,11 +116,13 @@ def window(values, level: float, width: float) -> np.ndarray:
 def deidentify(header, key: bytes):
     """A copy of a DICOM dataset without names, dates and private elements; also the keywords that were changed.
 
-    The patient's name and number become a pseudonym that only the holder of ``key`` can compute again. Every other name of a
-    person, date and time is emptied, and so are the attributes in ``EMPTIED``, a part of the profile's list. Every unique identifier is
-    replaced consistently, so that slices of one study stay together. Private elements, overlays, curves and thumbnails go. Nested
-    sequences are searched too. It is a part of DICOM PS3.15's basic profile, chosen for slices: **it does not look into the
-    pixels** or read free text, and it is no substitute for the profile. Raises :class:`CourseError` for a key shorter than 16 bytes.
+    The patient's name and number become one pseudonym that only the holder of ``key`` can compute again: from the number, however
+    the name is spelled, or from the name where there is no number. Every other name of a person, date and time is emptied, and so
+    are the attributes in ``EMPTIED``, a part of the profile's list. Every unique identifier is replaced consistently, so that slices
+    of one study stay together. Private and unknown elements, overlays, curves, thumbnails, signatures and encrypted copies go, and
+    so does what stands before the header. Nested sequences are searched too. It is a part of DICOM PS3.15's basic profile, chosen
+    for slices: **it does not look into the pixels** or read free text, and it is no substitute for the profile. Raises
+    :class:`CourseError` for a key that is not 16 bytes or more, and for a patient without name and number.
 
     >>> import pydicom
     >>> from pydicom.data import get_testdata_file
@@ -103,19 +130,30 @@ def deidentify(header, key: bytes):
     >>> str(clean.PatientName) == str(clean.PatientID), clean.PatientBirthDate, "PatientName" in changed
     (True, '', True)
     """
-    if len(key) < 16:
+    size = len(key) if isinstance(key, bytes) else 0
+    if size < 16:
         raise CourseError(
-            f"the key has {len(key)} bytes. Use at least 16 random ones: os.urandom(16), kept in the clinic."
+            f"the key has {size} bytes (its type is {type(key).__name__}). Use at least 16 random ones: os.urandom(16), kept in the "
+            "clinic."
         )
+    number, name = (str(header.get(word) or "").strip() for word in ("PatientID", "PatientName"))
+    if not (number or name):
+        raise CourseError(
+            "PatientID and PatientName are both empty, so all such files would become one patient. Set header.PatientID first."
+        )
+    pseudonym = _code(key, "id\0" + number if number else "name\0" + name)[:12]
     clean, changed = copy.deepcopy(header), []
-    pseudonym = _code(key, str(header.get("PatientID", "")) + str(header.get("PatientName", "")))[:12]
     clean.remove_private_tags()
 
     def visit(dataset, element):
         word = element.keyword
         if word in ("PatientName", "PatientID"):
             element.value = pseudonym
-        elif word == "IconImageSequence" or any(low <= element.tag.group <= high for low, high in DRAWN):
+        elif (
+            word in REMOVED
+            or element.VR == "UN"
+            or any(low <= element.tag.group <= high for low, high in DRAWN)
+        ):
             del dataset[element.tag]
         elif (word in EMPTIED or element.VR in EMPTIED_KINDS) and not element.is_empty:
             element.clear()
@@ -127,16 +165,20 @@ def deidentify(header, key: bytes):
             element.value = new if len(new) > 1 else new[0]
         else:
             return
-        changed.append(word)
+        changed.append(word or str(element.tag))
 
     clean.walk(visit)
-    if getattr(clean, "file_meta", None) is not None and "SOPInstanceUID" in clean:
-        clean.file_meta.MediaStorageSOPInstanceUID = clean.SOPInstanceUID
+    meta = getattr(clean, "file_meta", None)
+    if meta is not None:
+        if meta.get("MediaStorageSOPInstanceUID"):
+            meta.MediaStorageSOPInstanceUID = _uid(key, str(meta.MediaStorageSOPInstanceUID))
         for word in (
             "PrivateInformation", "PrivateInformationCreatorUID", "ReceivingApplicationEntityTitle",
             "SendingApplicationEntityTitle", "SourceApplicationEntityTitle",
         ):  # fmt: skip
-            clean.file_meta.pop(word, None)
+            meta.pop(word, None)
+    if getattr(clean, "preamble", None):
+        clean.preamble = bytes(128)
     clean.PatientIdentityRemoved = "YES"
     clean.DeidentificationMethod = "course_utils.medical: part of PS3.15 annex E, pixels unread"
     return clean, sorted(set(changed))

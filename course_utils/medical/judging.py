@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_utils.errors import CourseError
-from course_utils.metrics import percentile_interval
+from course_utils.metrics import check_interval, percentile_interval
 
 
 class Agreement(NamedTuple):
@@ -23,7 +23,7 @@ def auroc(targets, scores) -> float:
     """The chance that a random positive scores higher than a random negative, a tie counting one half; 0 to 1.
 
     ``targets`` (N,): 1 or true for positive; ``scores`` (N,): any numbers that rise with the suspicion. Raises
-    :class:`CourseError` where one class is missing. Hanley and McNeil, 1982; equal to scikit-learn's ``roc_auc_score``.
+    :class:`CourseError` where one class is missing, and for a NaN. Hanley and McNeil, 1982; equal to scikit-learn's ``roc_auc_score``.
 
     >>> auroc([0, 1], [0.5, 0.5]), auroc([0, 0, 1], [0.2, 0.1, 0.3])
     (0.5, 1.0)
@@ -44,10 +44,17 @@ def auroc(targets, scores) -> float:
 def sensitivity_specificity(targets, decisions) -> tuple[float, float]:
     """The share of positives that are called positive, and of negatives that are called negative; NaN without any.
 
+    ``targets`` and ``decisions`` (N,): 0 and 1, or false and true. Raises :class:`CourseError` for other values: a score becomes a
+    decision by a threshold.
+
     >>> sensitivity_specificity([1, 1, 0, 0], [True, False, False, False])
     (0.5, 1.0)
     """
     targets, decisions = _pair(targets, decisions)
+    if not np.isin(decisions, (0, 1)).all():
+        raise CourseError(
+            f"decisions hold {np.unique(decisions)[:5].tolist()}. Valid: 0 and 1; for scores give scores >= threshold."
+        )
     decisions = decisions.astype(bool)
     with np.errstate(invalid="ignore"):
         return (
@@ -59,7 +66,8 @@ def sensitivity_specificity(targets, decisions) -> tuple[float, float]:
 def threshold_for_specificity(targets, scores, specificity: float) -> float:
     """The lowest threshold at which at least this share of the negatives scores below it. Positive means ``score >= threshold``.
 
-    Choose it on cases that will not be used to judge it. Raises :class:`CourseError` for a share outside (0, 1].
+    Choose it on cases that will not be used to judge it, with scores of the same dtype: the threshold is the next number of that
+    dtype above a negative's score. Raises :class:`CourseError` for a share outside (0, 1], and for a NaN.
 
     >>> float(threshold_for_specificity([0, 0, 0, 0, 1], [0.1, 0.2, 0.3, 0.9, 0.8], 0.75)) > 0.3
     True
@@ -67,13 +75,14 @@ def threshold_for_specificity(targets, scores, specificity: float) -> float:
     targets, scores = _pair(targets, scores)
     if not 0 < specificity <= 1:
         raise CourseError(f"specificity is {specificity!r}. Valid: above 0, up to 1, such as 0.95.")
-    negatives = np.sort(scores[~targets].astype(float))
+    kind = scores.dtype if scores.dtype.kind == "f" else np.dtype(float)
+    negatives = np.sort(scores[~targets].astype(kind))
     if not len(negatives):
         raise CourseError(
             "there is no negative case, so no threshold can be chosen. Give cases of both classes."
         )
-    wanted = int(np.ceil(specificity * len(negatives) - 1e-9))
-    return float(np.nextafter(negatives[wanted - 1], np.inf))
+    wanted = max(int(np.ceil(specificity * len(negatives) - 1e-9)), 1)
+    return float(np.nextafter(negatives[wanted - 1], kind.type(np.inf)))
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
@@ -111,6 +120,7 @@ def group_interval(
     >>> group_interval(["a", "a", "b", "b"], lambda rows: values[rows].mean())
     (0.0, 1.0)
     """
+    check_interval(confidence, n_resamples)
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 2:
         raise CourseError(f"group_interval() got {len(names)} group. Give the rows of at least two.")
@@ -155,4 +165,8 @@ def _pair(targets, values) -> tuple[np.ndarray, np.ndarray]:
         )
     if not np.isin(targets, (0, 1)).all():
         raise CourseError(f"targets hold {np.unique(targets)[:5].tolist()}. Valid: 0 and 1.")
+    if values.dtype.kind not in "biuf" or np.isnan(values).any():
+        raise CourseError(
+            f"scores of dtype {values.dtype} hold NaN, or no numbers. Leave those cases out, or repair the model."
+        )
     return targets.astype(bool), values

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from course_utils.errors import LayerError, choice
-from course_utils.numpy_layers.windows import need_floats, need_shape
+from course_utils.numpy_layers.windows import need_array, need_floats
 
 _TANH_SCALE, _TANH_CUBIC = float(np.sqrt(2 / np.pi)), 0.044715
 
@@ -79,7 +79,7 @@ def sigmoid(x):
     array([0. , 0.5, 1. ])
     """
     need_floats(x)
-    return expit(x)
+    return _expit(x)
 
 
 def sigmoid_backward(dy, x):
@@ -88,7 +88,7 @@ def sigmoid_backward(dy, x):
     >>> sigmoid_backward(np.ones(1), np.zeros(1))
     array([0.25])
     """
-    return _times(dy, x, lambda: expit(x) * expit(-x))
+    return _times(dy, x, lambda: _expit(x) * _expit(-x))
 
 
 def tanh(x):
@@ -117,7 +117,7 @@ def silu(x):
     array([  0., 100.])
     """
     need_floats(x)
-    return x * expit(x)
+    return x * _expit(x)
 
 
 def silu_backward(dy, x):
@@ -126,7 +126,7 @@ def silu_backward(dy, x):
     >>> silu_backward(np.ones(1), np.zeros(1))
     array([0.5])
     """
-    return _times(dy, x, lambda: expit(x) * (1 + x * expit(-x)))
+    return _times(dy, x, lambda: _expit(x) * (1 + x * _expit(-x)))
 
 
 def gelu(x, approximate="none"):
@@ -162,11 +162,15 @@ def _below(x, approximate):
     choice(approximate, ("none", "tanh"), "approximate", LayerError)
     if approximate == "tanh":
         return (1 + np.tanh(_TANH_SCALE * (x + _TANH_CUBIC * x * x * x))) / 2
-    return (1 + erf(x / float(np.sqrt(2)))) / 2
+    return (1 + erf(x / float(np.sqrt(2))).astype(x.dtype)) / 2
+
+
+def _expit(x):
+    return expit(x).astype(x.dtype)  # SciPy widens float16
 
 
 def _times(dy, x, slope):
     """``dy`` times the slope at x, in the dtype of ``dy``, once the shapes are checked."""
     need_floats(x)
-    need_shape(dy, x.shape, "dy", "the shape of x")
+    need_array(dy, x.shape, "dy", "the shape of x")
     return dy * slope().astype(dy.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np  # noqa: F401 - the examples use it
 
 from course_utils.errors import LayerError
-from course_utils.numpy_layers.windows import add_patches, need_images, need_shape, pair, patches
+from course_utils.numpy_layers.windows import add_patches, need_array, need_images, pair, patches
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -42,7 +42,7 @@ def conv2d_backward(dy, x, weight, bias=None, stride=1, padding=0, dilation=1, g
     """
     _check(x, weight, bias, groups)
     columns, size = _columns(x, weight.shape[2:], stride, padding, dilation, groups)
-    need_shape(dy, (len(x), len(weight), *size), "dy", "the shape of y")
+    need_array(dy, (len(x), len(weight), *size), "dy", "the shape of y")
     grouped = _to_groups(dy, groups)
     dweight = (grouped @ columns.swapaxes(1, 2)).reshape(weight.shape)
     dcolumns = _matrices(weight, groups).swapaxes(1, 2) @ grouped
@@ -84,7 +84,7 @@ def conv_transpose2d_backward(
            [4., 4.]])
     """
     size = _check_transposed(x, weight, bias, stride, padding, output_padding, groups, dilation)
-    need_shape(dy, (len(x), groups * weight.shape[1], *size), "dy", "the shape of y")
+    need_array(dy, (len(x), groups * weight.shape[1], *size), "dy", "the shape of y")
     columns, places = _columns(dy, weight.shape[2:], stride, padding, dilation, groups)
     rows, cols = x.shape[2:]  # output_padding can leave room for one place more than x has
     columns = columns.reshape(*columns.shape[:2], len(x), *places)[..., :rows, :cols]
@@ -127,7 +127,7 @@ def _check(x, weight, bias, groups):
             f"for the {c} channels of x, with C and O divisible by groups. Check the order of weight's axes and groups."
         )
     if bias is not None:
-        need_shape(bias, (o,), "bias", "one number for each output channel")
+        need_array(bias, (o,), "bias", "one number for each output channel")
 
 
 def _check_transposed(x, weight, bias, stride, padding, output_padding, groups, dilation):
@@ -141,7 +141,7 @@ def _check_transposed(x, weight, bias, stride, padding, output_padding, groups, 
             f"for the {c} channels of x, with C divisible by groups. Check the order of weight's axes and groups."
         )
     if bias is not None:
-        need_shape(bias, (groups * weight.shape[1],), "bias", "one number for each output channel")
+        need_array(bias, (groups * weight.shape[1],), "bias", "one number for each output channel")
     strides, pads, extras = (
         pair(stride, "stride", 1),
         pair(padding, "padding", 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.errors import LayerError
-from course_utils.numpy_layers.windows import need_floats, need_shape
+from course_utils.numpy_layers.windows import need_array, need_floats, need_shape
 
 
 def linear(x, weight, bias=None):
@@ -31,7 +31,7 @@ def linear_backward(dy, x, weight, bias=None):
     (array([[6., 8.]]), array([[2., 4.]]))
     """
     _check(x, weight, bias)
-    need_shape(dy, (len(x), len(weight)), "dy", "the shape of y")
+    need_array(dy, (len(x), len(weight)), "dy", "the shape of y")
     return dy @ weight, dy.T @ x, None if bias is None else dy.sum(0)
 
 
@@ -55,7 +55,7 @@ def softmax_backward(dy, logits):
     array([[ 0.25, -0.25]])
     """
     y = softmax(logits)
-    need_shape(dy, y.shape, "dy", "the shape of logits")
+    need_array(dy, y.shape, "dy", "the shape of logits")
     return y * (dy - (dy * y).sum(1, keepdims=True))
 
 
@@ -97,13 +97,14 @@ def _log_softmax(logits):
 
 def _check(x, weight, bias):
     need_floats(x)
-    if x.ndim != 2 or np.ndim(weight) != 2 or x.shape[1] != weight.shape[1]:
+    need_floats(weight, "weight")
+    if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[1]:
         raise LayerError(
-            f"x has shape {x.shape} and weight {np.shape(weight)}. Valid: (N, F) and (O, F). "
+            f"x has shape {x.shape} and weight {weight.shape}. Valid: (N, F) and (O, F). "
             "Flatten images with x.reshape(len(x), F); PyTorch's order of weight is (outputs, inputs)."
         )
     if bias is not None:
-        need_shape(bias, (len(weight),), "bias", "one number for each output")
+        need_array(bias, (len(weight),), "bias", "one number for each output")
 
 
 def _need_rows(logits):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.errors import LayerError
-from course_utils.numpy_layers.windows import need_images, need_shape
+from course_utils.numpy_layers.windows import need_array, need_images
 
 _IMAGES = (0, 2, 3)  # the axes over which a channel's mean and variance are taken
 
@@ -48,7 +48,7 @@ def batch_norm2d_backward(
     array([[[[0., 0.]]]])
     """
     mean, var = _statistics(x, running_mean, running_var, weight, bias, training)
-    need_shape(dy, x.shape, "dy", "the shape of y")
+    need_array(dy, x.shape, "dy", "the shape of y")
     normal = _normalised(x, mean, var, eps)
     dweight = None if weight is None else (dy * normal).sum(_IMAGES)
     dbias = None if bias is None else dy.sum(_IMAGES)
@@ -64,7 +64,7 @@ def _statistics(x, running_mean, running_var, weight, bias, training):
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, array in given.items():
         if array is not None or name.startswith("running"):
-            need_shape(array, (x.shape[1],), name, f"one number for each channel of x, {x.shape}")
+            need_array(array, (x.shape[1],), name, f"one number for each channel of x, {x.shape}")
     if not training or not x.size:
         return running_mean, running_var
     if x.size == x.shape[1]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.errors import LayerError
-from course_utils.numpy_layers.windows import add_patches, need_images, need_shape, patches, settings
+from course_utils.numpy_layers.windows import add_patches, need_array, need_images, patches, settings
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1):
     """Take the largest number of each patch.
 
-    x: (N, C, H, W) → (N, C, H', W'), with H' as in conv2d. ``stride`` is ``kernel_size`` if not given; padding never
-    wins and is at most half the kernel. Raises :class:`LayerError` for shapes that do not fit. Lesson 04.
+    x: (N, C, H, W) → (N, C, H', W'), with H' as in conv2d. ``stride`` is ``kernel_size`` if not given. Padding counts as
+    -inf and is at most half the kernel's span: it wins only where every pixel of a dilated kernel falls on it. Raises :class:`LayerError` for shapes that do not fit. Lesson 04.
 
     >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
     array([[ 5.,  7.],
@@ -32,12 +32,12 @@ def max_pool2d_backward(dy, x, kernel_size, stride=None, padding=0, dilation=1):
     """
     choices = _choices(x, kernel_size, stride, padding, dilation)
     n, c, k, h, w = choices.shape
-    need_shape(dy, (n, c, h, w), "dy", "the shape of y")
+    need_array(dy, (n, c, h, w), "dy", "the shape of y")
     winners = choices.argmax(2)[:, :, None] == np.arange(k)[:, None, None]  # (N, C, kh · kw, H', W')
     return _add(winners * dy[:, :, None], x, kernel_size, stride, padding, dilation)
 
 
-def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):
+def avg_pool2d(x, kernel_size, stride=None, padding=0, *, count_include_pad=True):
     """Take the mean of each patch.
 
     x: (N, C, H, W) → (N, C, H', W'). ``stride`` is ``kernel_size`` if not given. The padding's zeros count as
@@ -52,7 +52,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):
     return p.sum((2, 3)) / _counts(x, kernel_size, stride, padding, count_include_pad)
 
 
-def avg_pool2d_backward(dy, x, kernel_size, stride=None, padding=0, count_include_pad=True):
+def avg_pool2d_backward(dy, x, kernel_size, stride=None, padding=0, *, count_include_pad=True):
     """Share the gradient of each patch equally among its pixels.
 
     dy: (N, C, H', W') → dx: (N, C, H, W). Lessons 04 and 07.
@@ -63,7 +63,7 @@ def avg_pool2d_backward(dy, x, kernel_size, stride=None, padding=0, count_includ
     """
     _check(x, kernel_size, padding)
     p = patches(x, kernel_size, _stride(stride, kernel_size), padding)
-    need_shape(dy, (*p.shape[:2], *p.shape[4:]), "dy", "the shape of y")
+    need_array(dy, (*p.shape[:2], *p.shape[4:]), "dy", "the shape of y")
     share = dy / _counts(x, kernel_size, stride, padding, count_include_pad)
     dpatches = np.broadcast_to(share[:, :, None, None], p.shape)
     return add_patches(dpatches, x.shape[2:], _stride(stride, kernel_size), padding)
@@ -89,7 +89,7 @@ def global_avg_pool2d_backward(dy, x):
            [0.25, 0.25]])
     """
     _need_pixels(x)
-    need_shape(dy, x.shape[:2], "dy", "the shape of y")
+    need_array(dy, x.shape[:2], "dy", "the shape of y")
     return np.broadcast_to(dy[:, :, None, None] / (x.shape[2] * x.shape[3]), x.shape).astype(dy.dtype)
 
 
@@ -98,15 +98,17 @@ def lp_pool2d(x, norm_type, kernel_size, stride=None):
 
     x: (N, C, H, W) → (N, C, H', W'). p = 1 is the sum of magnitudes; a large p nears their maximum. (PyTorch leaves
     the bars out, so it gives the same for even p or x from 0 on, and NaN where an odd p meets a negative sum.)
-    Raises :class:`LayerError` for shapes that do not fit and for p not above 0. Lesson 04.
+    Raises :class:`LayerError` for shapes that do not fit and for p that is not above 0 or not finite. Lesson 04.
 
     >>> lp_pool2d(np.array([[[[3.0, 0.0], [0.0, -4.0]]]]), 2, 2)
     array([[[[5.]]]])
     """
     _check(x, kernel_size, 0)
     _need_norm(norm_type)
-    p = patches(x, kernel_size, _stride(stride, kernel_size))
-    return (np.abs(p) ** norm_type).sum((2, 3)) ** (1 / norm_type)
+    p = np.abs(patches(x, kernel_size, _stride(stride, kernel_size)))
+    largest = p.max((2, 3), keepdims=True)
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1)  # else a large p overflows
+    return ((p / scale) ** norm_type).sum((2, 3)) ** (1 / norm_type) * scale[:, :, 0, 0]
 
 
 def lp_pool2d_backward(dy, x, norm_type, kernel_size, stride=None):
@@ -119,7 +121,7 @@ def lp_pool2d_backward(dy, x, norm_type, kernel_size, stride=None):
            [ 0. , -0.8]])
     """
     y = lp_pool2d(x, norm_type, kernel_size, stride)
-    need_shape(dy, y.shape, "dy", "the shape of y")
+    need_array(dy, y.shape, "dy", "the shape of y")
     p = patches(x, kernel_size, _stride(stride, kernel_size))
     nonzero = np.where(y > 0, y, 1)[:, :, None, None]
     with np.errstate(divide="ignore", invalid="ignore"):  # for p < 1 the slope at 0 is infinite; it becomes 0
@@ -172,5 +174,7 @@ def _need_pixels(x):
 
 
 def _need_norm(p):
-    if not p > 0:
-        raise LayerError(f"norm_type is {p!r}. Valid: a number above 0. 2 is the usual choice.")
+    if not 0 < p < np.inf:
+        raise LayerError(
+            f"norm_type is {p!r}. Valid: a finite number above 0, such as 2. For the maximum use max_pool2d."
+        )

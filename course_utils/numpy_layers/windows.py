@@ -100,6 +100,12 @@ def need_floats(x, name: str = "x") -> None:
         raise LayerError(f"{name} has {what}. Valid: a NumPy array of floats. Use np.asarray(…, np.float32).")
 
 
+def need_array(array, shape: tuple, name: str, why: str) -> None:
+    """Raise :class:`LayerError` unless ``array`` is a NumPy array of floats that has ``shape``."""
+    need_floats(array, name)
+    need_shape(array, shape, name, why)
+
+
 def need_shape(array, shape: tuple, name: str, why: str) -> None:
     """Raise :class:`LayerError` unless ``array`` has ``shape``; ``why`` says where that shape comes from."""
     if np.shape(array) != tuple(shape):

@@ -50,7 +50,8 @@ class Crops(torch.utils.data.Dataset):
 
     ``images``: (C, H, W) uint8 tensors of any sizes, ``masks``: (H, W) uint8; ``transform``: an albumentations pipeline, such as
     :func:`moves`, after which values are scaled to [0, 1] and ``(image - mean) / std``. Each window is drawn anew with a seed from
-    torch's global generator, so a run with ``num_workers=0`` is resumed exactly. Lesson 15.
+    torch's global generator, so a run with ``num_workers=0`` is resumed exactly. Raises :class:`CourseError` for pictures of
+    another dtype and without one mask each. Lesson 15.
 
     >>> pictures, masks = torch.zeros(2, 1, 16, 16, dtype=torch.uint8), torch.zeros(2, 16, 16, dtype=torch.uint8)
     >>> windows = Crops(pictures, masks, moves(8), per_picture=3)
@@ -64,6 +65,9 @@ class Crops(torch.utils.data.Dataset):
                 f"there are {len(images)} pictures and {len(masks)} masks. Give one mask a picture."
             )
         self.images = [np.ascontiguousarray(np.moveaxis(np.asarray(image), 0, -1)) for image in images]
+        other = {str(image.dtype) for image in self.images} - {"uint8"}
+        if other:
+            raise CourseError(f"pictures are {', '.join(sorted(other))}. Valid: uint8, from 0 to 255.")
         self.masks = [np.asarray(mask) for mask in masks]
         self.transform, self.per_picture, self.mean, self.std = transform, per_picture, mean, std
 
@@ -71,6 +75,8 @@ class Crops(torch.utils.data.Dataset):
         return len(self.images) * self.per_picture
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")  # ends a loop over the windows
         i = index % len(self.images)
         self.transform.set_random_seed(int(torch.randint(2**31, ())))
         moved = self.transform(image=self.images[i], mask=self.masks[i])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from course_utils import data
 from course_utils.data.folders import EXTENSIONS, read_image
@@ -46,7 +46,8 @@ class MaskFolder(torch.utils.data.Dataset):
 
     def subset(self, indices) -> MaskFolder:
         """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        indices = np.asarray(indices)
+        chosen = np.arange(len(self))[indices if indices.size else []]
         columns = ([column[i] for i in chosen] for column in (self.images, self.masks))
         return MaskFolder(*columns, self.classes, [self.names[i] for i in chosen], self.name)
 
@@ -56,10 +57,10 @@ def mask_folder(path: str | Path, fit=None) -> MaskFolder:
 
     ``fit`` makes a picture (H, W, 3) and its mask smaller as soon as they are read, so that many large ones fit into memory.
 
-    Values mean what ``classes.txt`` says. Without one, masks that hold two values (0 and 1, or 0 and 255) are *background* and
-    *object*.
+    Values mean what ``classes.txt`` says; where it lists colours, a palette picture counts by its colours. Without one, masks
+    that hold two values (0 and 1, or 0 and 255) are *background* and *object*.
     Raises :class:`DataError` that lists every file with what is wrong with it, all at once: unreadable, no mask, no picture,
-    another size than its picture, an unknown value or colour, JPEG masks, one name twice.
+    another size than its picture, an unknown value or colour, one name twice, a mask as :func:`read_mask` refuses it.
     """
     root = Path(path).expanduser()
     folders = [root / "images", root / "masks"]
@@ -73,15 +74,17 @@ def mask_folder(path: str | Path, fit=None) -> MaskFolder:
     wrong += [
         f"{_name(f)}: no picture of this name in images/" for s, f in labels.items() if s not in pictures
     ]
-    names = [stem for stem in pictures if stem in labels]
+    coloured = any(len(value) == 3 for value in declared)
     images, masks = {}, {}
-    for stem in names:
-        image, mask = _read(pictures[stem], read_image, wrong), _read(labels[stem], read_mask, wrong)
+    for stem in (stem for stem in pictures if stem in labels):
+        image = _read(pictures[stem], read_image, wrong)
+        mask = _read(labels[stem], lambda file: read_mask(file, coloured), wrong)
         if image is None or mask is None:
             continue
         if mask.shape[:2] != image.shape[:2]:
             (h, w), (height, width) = mask.shape[:2], image.shape[:2]
             wrong.append(f"{_name(labels[stem])}: {w}×{h} pixels, its picture {width}×{height}")
+            continue
         images[stem], masks[stem] = fit(image, mask) if fit else (image, mask)
     names = list(images)
     declared = declared or _two_values(masks, names)
@@ -117,7 +120,7 @@ def declared_classes(path: Path, wrong: list[str]) -> dict[tuple, str]:
         wrong.append(f"classes.txt: byte {error.start} is not UTF-8; save it as UTF-8")
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#")[0].split()
-        digits = next((i for i, word in enumerate(words) if not word.isdigit()), len(words))
+        digits = next((i for i, word in enumerate(words) if not word.isdecimal()), len(words))
         value, name = tuple(map(int, words[:digits])), " ".join(words[digits:])
         if not words:
             continue
@@ -129,6 +132,11 @@ def declared_classes(path: Path, wrong: list[str]) -> dict[tuple, str]:
             found[value] = name
     if len({len(value) for value in found}) > 1:
         wrong.append("classes.txt: it mixes values and colours; use one of them")
+    classes = {name for name in found.values() if name != "ignore"}
+    if len(classes) > IGNORE:
+        wrong.append(
+            f"classes.txt: {len(classes)} classes; at most {IGNORE}, since number {IGNORE} marks pixels to ignore"
+        )
     return found
 
 
@@ -154,7 +162,7 @@ def _coded(mask, declared, classes, file, wrong) -> np.ndarray:
     values = mask.reshape(-1, mask.shape[2] if coloured else 1)
     keys = values.astype(np.int64) @ ([65536, 256, 1] if coloured else [1])
     unique, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    codes = np.zeros(len(unique), np.uint8)
+    codes = np.zeros(len(unique), np.int64)
     unknown = []
     for i, (key, n) in enumerate(zip(unique.tolist(), counts.tolist(), strict=True)):
         value = (key >> 16, key >> 8 & 255, key & 255) if coloured else (key,)
@@ -167,7 +175,7 @@ def _coded(mask, declared, classes, file, wrong) -> np.ndarray:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         kind = "colour" if coloured else "value"
         wrong.append(f"{_name(file)}: unknown {kind} {', '.join(unknown[:5])}{more}; known: {valid}")
-    return codes[place.reshape(mask.shape[:2])]
+    return codes[place.reshape(mask.shape[:2])].astype(np.uint8)
 
 
 def _by_stem(folder: Path, wrong: list[str]) -> dict[str, Path]:
@@ -186,13 +194,23 @@ def _read(file: Path, reader, wrong: list[str]):
         wrong.append(f"{_name(file)}: {error}")
 
 
-def read_mask(file: Path) -> np.ndarray:
-    """Values (H, W), or colours (H, W, 3), as they stand in the file; palette pictures give their indices."""
-    if file.suffix.lower() in (".jpg", ".jpeg"):
-        raise DataError("JPEG blurs the class numbers; save masks as PNG")
+def read_mask(file: Path, coloured: bool = False) -> np.ndarray:
+    """Values (H, W), or colours (H, W, 3), as they stand in the file, turned upright as its EXIF orientation says.
+
+    A palette picture gives its indices, or its colours if ``coloured``. Raises :class:`DataError` for a file that cannot be
+    read, and for one that does not keep class numbers: JPEG, GIF, fractions, a mask drawn in transparency.
+    """
+    spoils = {".jpg": "JPEG blurs", ".jpeg": "JPEG blurs", ".gif": "GIF renumbers"}.get(file.suffix.lower())
+    if spoils:
+        raise DataError(f"{spoils} the class numbers; save masks as PNG")
     try:
-        with Image.open(file) as image:
-            if image.mode in ("1", "L", "P", "I", "I;16"):
+        with Image.open(file) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode == "F":
+                raise DataError("it holds fractions; save class numbers as PNG")
+            if "A" in image.getbands() and np.ptp(image.getchannel("A").getextrema()):
+                raise DataError("it is drawn in transparency; save class numbers or colours as PNG without")
+            if image.mode in ("1", "L", "I", "I;16") or (image.mode == "P" and not coloured):
                 return np.asarray(image).astype(np.int32)
             rgb = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_utils.errors import CourseError
+from course_utils.segmentation.metrics import ratio
 
 
 def watershed_instances(
@@ -14,10 +15,10 @@ def watershed_instances(
 ) -> np.ndarray:
     """Number the objects that a boundary separates: probabilities (H, W) of *boundary* → (H, W) int32, 0 on the boundary.
 
-    Pixels below ``threshold`` are inside. Each starts from the summits of the distance to the boundary, which must rise
-    ``depth`` pixels above the pass to the next; water floods from there, and where two floods meet a new boundary stands: a
-    small gap in a membrane does not join two cells. Objects with fewer than ``smallest`` pixels are left out.
-    Beucher and Lantuéjoul, 1979.
+    Pixels below ``threshold`` are inside. Water floods them from the summits of the distance to the boundary, and where two
+    floods meet the number changes: a small gap in a membrane does not join two cells. In one connected area (four
+    neighbours) the highest summit counts, and each other that rises ``depth`` pixels above the pass to a higher one.
+    Objects with fewer than ``smallest`` pixels are left out. Beucher and Lantuéjoul, 1979.
 
     >>> wall = np.zeros((20, 41)); wall[:, 20] = 1; wall[10, 20] = 0
     >>> watershed_instances(wall).max()
@@ -29,9 +30,10 @@ def watershed_instances(
 
     inside = np.asarray(boundary) < threshold
     distance = distance_transform_edt(np.pad(inside, 1, mode="edge"))[1:-1, 1:-1]
-    summits = label(h_maxima(distance, depth), np.ones((3, 3)))[0]
+    summits, n = label(h_maxima(distance, depth), np.ones((3, 3)))
     objects = watershed(-distance, summits, mask=inside)
-    return _renumbered(objects, smallest)
+    dry = label(inside & (objects == 0))[0]  # areas nowhere deep enough for a summit
+    return _renumbered(np.where(dry > 0, n + dry, objects), smallest)
 
 
 def components(inside, smallest: int = 20) -> np.ndarray:
@@ -56,6 +58,8 @@ def _renumbered(objects, smallest):
 class Matches:
     """How predicted objects fit true ones: ``pairs`` (n, 2) of their numbers, ``ious`` (n,), and the counts of all.
 
+    A score is NaN where there is nothing to score: take ``np.nanmean`` over pictures, some of which hold no object.
+
     >>> Matches(np.array([[1, 1]]), np.array([0.8]), predicted=2, true=1).f1
     0.6666666666666666
     """
@@ -67,30 +71,30 @@ class Matches:
 
     @property
     def precision(self) -> float:
-        """The share of predicted objects that are right."""
-        return len(self.pairs) / max(self.predicted, 1)
+        """The share of predicted objects that are right; NaN where none is predicted."""
+        return float(ratio(len(self.pairs), self.predicted))
 
     @property
     def recall(self) -> float:
-        """The share of true objects that were found."""
-        return len(self.pairs) / max(self.true, 1)
+        """The share of true objects that were found; NaN where there is none."""
+        return float(ratio(len(self.pairs), self.true))
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall: the recognition quality."""
-        return 2 * len(self.pairs) / max(self.predicted + self.true, 1)
+        """The harmonic mean of precision and recall, the recognition quality; NaN where no object is predicted or true."""
+        return float(ratio(2 * len(self.pairs), self.predicted + self.true))
 
     @property
     def quality(self) -> float:
-        """The panoptic quality of one class: F1 times the mean overlap of the pairs (Kirillov et al., 2019)."""
-        return self.f1 * float(self.ious.mean()) if len(self.ious) else 0.0
+        """The panoptic quality of one class: F1 times the mean overlap of the pairs (Kirillov et al., 2019); NaN as F1."""
+        return self.f1 * float(self.ious.mean()) if len(self.ious) else self.f1
 
 
 def match_instances(predicted, true, threshold: float = 0.5, ignore=None) -> Matches:
     """Pair objects, numbers from 1 in (H, W), whose intersection over union exceeds ``threshold``, at least 0.5.
 
     Above one half an object can have one partner only, so no assignment is needed. Pixels where ``ignore`` is true are in no
-    object. Raises :class:`CourseError` for a smaller threshold or other shapes.
+    object. Raises :class:`CourseError` for a smaller threshold, other shapes, and what is no whole number from 0.
 
     >>> match_instances(np.array([[1, 1, 0, 2]]), np.array([[5, 5, 5, 0]])).pairs.tolist()
     [[1, 5]]
@@ -103,6 +107,11 @@ def match_instances(predicted, true, threshold: float = 0.5, ignore=None) -> Mat
         )
     if ignore is not None:
         predicted, true = np.where(ignore, 0, predicted), np.where(ignore, 0, true)
+    for what, numbers in (("predicted", predicted), ("true", true)):
+        if numbers.dtype.kind not in "biu" or numbers.min(initial=0) < 0:
+            raise CourseError(
+                f"{what} is {numbers.dtype} from {numbers.min(initial=0)}. Valid: whole numbers from 0, which is no object."
+            )
     size_p, size_t = np.bincount(predicted.ravel()), np.bincount(true.ravel())
     both, counts = np.unique(np.stack([predicted, true], -1).reshape(-1, 2), axis=0, return_counts=True)
     ious = counts / (size_p[both[:, 0]] + size_t[both[:, 1]] - counts)

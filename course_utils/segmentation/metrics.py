@@ -17,22 +17,14 @@ def pixel_confusion(predictions, masks, num_classes: int, ignore: int = IGNORE) 
     """Count pixels: entry ``[i, j]`` is how many of class i were predicted as class j, (K, K) int64.
 
     Matrices of several batches may be added. Raises :class:`CourseError` where a picture and its mask differ in shape, or
-    a class number is neither below ``num_classes`` nor ``ignore``.
+    hold anything but whole numbers below ``num_classes`` and, in the mask, ``ignore``.
 
     >>> pixel_confusion([[0, 1, 1]], [[0, 0, 255]], num_classes=2).tolist()
     [[1, 1], [0, 0]]
     """
     total = np.zeros(num_classes * num_classes, np.int64)
-    for predicted, mask in _pairs(predictions, masks):
-        known = mask != ignore
+    for predicted, mask, known in _pairs(predictions, masks, num_classes, ignore):
         predicted, mask = predicted[known].astype(np.int64), mask[known].astype(np.int64)
-        for what, numbers in (("prediction", predicted), ("mask", mask)):
-            if numbers.size and not 0 <= numbers.min() <= numbers.max() < num_classes:
-                wrong = np.unique(numbers[(numbers < 0) | (numbers >= num_classes)])[:5].tolist()
-                raise CourseError(
-                    f"a {what} holds the class numbers {wrong}. Valid: 0 to {num_classes - 1}"
-                    + (f", and {ignore} for pixels to ignore." if what == "mask" else ".")
-                )
         total += np.bincount(mask * num_classes + predicted, minlength=total.size)
     return total.reshape(num_classes, num_classes)
 
@@ -56,7 +48,7 @@ def iou(matrix) -> np.ndarray:
     [0.75, 0.8]
     """
     both, true, predicted = _parts(matrix)
-    return _ratio(both, true + predicted - both)
+    return ratio(both, true + predicted - both)
 
 
 def dice(matrix) -> np.ndarray:
@@ -68,7 +60,7 @@ def dice(matrix) -> np.ndarray:
     [0.857, 0.889]
     """
     both, true, predicted = _parts(matrix)
-    return _ratio(2 * both, true + predicted)
+    return ratio(2 * both, true + predicted)
 
 
 def boundary_f1(
@@ -78,7 +70,7 @@ def boundary_f1(
 
     An outline is every pixel of a class with a pixel of another class beside it (4 neighbours). A predicted outline pixel is
     right within ``tolerance`` pixels of a true one (precision), a true one is found within ``tolerance`` of a predicted one
-    (recall). Counts are pooled over the pictures. Csurka et al., 2013.
+    (recall). Counts are pooled over the pictures. Raises as :func:`pixel_confusion` does. Csurka et al., 2013.
 
     >>> line = np.zeros((6, 6), int); line[:, 3] = 1
     >>> boundary_f1(np.roll(line, 1, axis=1), line, 2, tolerance=1).tolist(), boundary_f1(line * 0, line, 2)[1].item()
@@ -87,8 +79,7 @@ def boundary_f1(
     from scipy.ndimage import distance_transform_edt
 
     counts = np.zeros((num_classes, 4))  # right, predicted, found, true
-    for predicted, mask in _pairs(predictions, masks):
-        known = mask != ignore
+    for predicted, mask, known in _pairs(predictions, masks, num_classes, ignore):
         for k in range(num_classes):
             edges = [outline((numbers == k) & known, known) for numbers in (predicted, mask)]
             near = [
@@ -102,8 +93,8 @@ def boundary_f1(
                 edges[1].sum(),
             ]
     right, predicted, found, true = counts.T
-    precision, recall = _ratio(right, predicted), _ratio(found, true)
-    score = _ratio(2 * precision * recall, precision + recall)
+    precision, recall = ratio(right, predicted), ratio(found, true)
+    score = ratio(2 * precision * recall, precision + recall)
     return np.where(predicted + true > 0, np.nan_to_num(score), np.nan)
 
 
@@ -127,30 +118,40 @@ def _parts(matrix):
     return np.diag(matrix), matrix.sum(1), matrix.sum(0)
 
 
-def _ratio(top, bottom):
+def ratio(top, bottom) -> np.ndarray:
+    """``top / bottom``, NaN where ``bottom`` is 0."""
     return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
 
 
-def _pairs(predictions, masks):
-    """Arrays (predicted, mask) for each picture; a single picture (H, W) is one pair."""
+def _pairs(predictions, masks, num_classes, ignore):
+    """Checked arrays (predicted, mask, where the mask is known) for each picture; a single picture (H, W) is one pair."""
     predictions, masks = _listed(predictions), _listed(masks)
     if len(predictions) != len(masks):
         raise CourseError(
             f"there are {len(predictions)} predictions for {len(masks)} masks. Give one for each."
         )
     for i, (predicted, mask) in enumerate(zip(predictions, masks, strict=True)):
-        if predicted.shape != mask.shape:
+        if predicted.shape != mask.shape or mask.ndim != 2:
             raise CourseError(
                 f"prediction {i} has shape {predicted.shape}, its mask {mask.shape}. "
                 "Both must hold class numbers (H, W); take the argmax of logits first."
             )
-        yield predicted, mask
+        known = mask != ignore
+        for what, numbers in (("prediction", predicted[known]), ("mask", mask[known])):
+            wrong = (numbers < 0) | (numbers >= num_classes) | (numbers % 1 != 0)
+            if wrong.any():
+                raise CourseError(
+                    f"a {what} holds the class numbers {np.unique(numbers[wrong])[:5].tolist()}. Valid: 0 to {num_classes - 1}"
+                    + (f", and {ignore} for pixels to ignore." if what == "mask" else ".")
+                    + " Whole numbers alone: take the argmax of probabilities first."
+                )
+        yield predicted, mask, known
 
 
 def _listed(value):
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if isinstance(value, list | tuple) and len(value) and np.ndim(value[0]) == 2:
+    if isinstance(value, list | tuple) and len(value) and np.ndim(value[0]) >= 2:
         return [np.asarray(v.cpu() if hasattr(v, "cpu") else v) for v in value]
     value = np.asarray(value)
     return [value] if value.ndim == 2 else list(value)

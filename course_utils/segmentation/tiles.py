@@ -18,7 +18,7 @@ def predict_tiled(
     averaged with weights that fall to the tile's edge; the picture is continued by reflection beyond its border, so the edge
     of the picture lies inside a tile. With ``overlap=0`` tiles are laid side by side. Give probabilities rather than logits:
     their mean stays one.
-    Raises :class:`CourseError` for an overlap that is not below half a tile.
+    Raises :class:`CourseError` for an overlap that is not below half a tile, and for other shapes.
 
     >>> image = torch.arange(35.0).view(1, 5, 7)
     >>> torch.allclose(predict_tiled(lambda x: 2 * x, image, tile=4, overlap=1), 2 * image)
@@ -26,6 +26,10 @@ def predict_tiled(
     """
     if not 0 <= overlap < tile / 2:
         raise CourseError(f"overlap is {overlap} with tiles of {tile}. Valid: 0 to {(tile - 1) // 2}.")
+    if image.ndim != 3:
+        raise CourseError(
+            f"image has shape {tuple(image.shape)}. Valid: (C, H, W); add a channel axis with image[None]."
+        )
     height, width = image.shape[-2:]
     step = tile - overlap
     tops, lefts = (range(-overlap, max(1, side), step) for side in (height, width))
@@ -35,7 +39,13 @@ def predict_tiled(
     for start in range(0, len(places), batch):
         part = places[start : start + batch]
         tiles = torch.stack([padded[:, y : y + tile, x : x + tile] for y, x in part])
-        for (y, x), output in zip(part, predict(tiles).float().cpu(), strict=True):
+        answers = predict(tiles).float().cpu()
+        if answers.ndim != 4 or answers.shape[2:] != (tile, tile):
+            raise CourseError(
+                f"predict gives {tuple(answers.shape)} for tiles {tuple(tiles.shape)}. Valid: (n, K, {tile}, {tile}); "
+                "resize its outputs to the tiles, with F.interpolate."
+            )
+        for (y, x), output in zip(part, answers, strict=True):
             if outputs is None:
                 outputs = torch.zeros(len(output), *padded.shape[-2:])
             outputs[:, y : y + tile, x : x + tile] += output * weights
