@@ -61,6 +61,17 @@ def test_the_ground_and_back():
     assert np.isnan(camera.project([-5.0, 0, 0])[0]).all()
 
 
+def test_the_foot_of_a_box_is_half_a_pixel_above_its_lower_edge():
+    camera, ground = Camera(size=(96, 128)), np.array([[20.0, 0.0], [20.0, -3.0], [7.0, 2.0]])
+    (u, v), _ = camera.project([20.0, 0.0, 0.0])
+    assert np.allclose(camera.foot([u - 2, v - 9, u + 3, v + 0.5]), [20.0, 0.0])
+    u, v = camera.project(np.column_stack([ground, np.zeros(3)]))[0].T
+    boxes = np.stack([u - 3.5, v - 20, u + 4.5, v + 0.5], -1)  # from the edge of one pixel to that of another
+    assert np.allclose(camera.foot(boxes), ground)
+    assert np.isnan(camera.foot([10, 2, 20, camera.horizon])).all()
+    assert camera.foot(np.zeros((0, 4))).shape == (0, 2)
+
+
 def test_the_map_from_above_has_its_scale():
     camera = Camera()
     pixels, _ = camera.project(np.array([[40.0, 8.0, 0], [3.0, 0.0, 0], [20.0, -4.0, 0]]))
@@ -362,6 +373,13 @@ def test_exposure_noise_and_shutter_do_what_they_say():
     assert np.std(picture(noise=8) - clean) > 2 * np.std(picture(noise=1) - clean) > 0.5
     edges = [np.abs(np.diff(picture(noise=0, shutter=t)[100:], axis=1)).mean() for t in (0, 1 / 8)]
     assert edges[1] < 0.8 * edges[0]
+
+
+@pytest.mark.parametrize("rows", [1300, 200])
+def test_a_picture_of_any_size_has_its_noise(rows):
+    grey = np.full((rows, 1100, 3), 0.2, np.float32)  # 1300 rows need more draws than the table holds
+    first, again = (effects.sensor(grey, Conditions(), np.random.default_rng(4)) for _ in range(2))
+    assert first.shape == grey.shape and np.array_equal(first, again) and 0.5 < first.std() < 5
 
 
 @pytest.mark.parametrize(

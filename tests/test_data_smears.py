@@ -53,6 +53,7 @@ def test_the_stand_in_has_the_same_shape_and_known_patients(split):
     assert data.images.shape == (ENTRY.splits[split], 3, 72, 96) and data.kind_names == ENTRY.classes
     assert len(data.kinds) == len(data.patients) == len(data.boxes) == len(data)
     assert (data.kinds >= 0).float().mean() > 0.85 and "generated" in data.source
+    assert len(data.subset([])) == len(data.subset([]).patients) == len(data.subset([]).kinds) == 0
     part = data.subset([3, 1])
     assert part.patients.tolist() == data.patients[[3, 1]].tolist() and torch.equal(
         part.kinds, data.kinds[[3, 1]]
@@ -109,6 +110,14 @@ def test_a_smear_of_any_size_keeps_its_boxes_inside(size):
         assert (field.boxes[:, 2:] > field.boxes[:, :2]).all() and (
             (field.kinds >= 0) == (field.labels == 1)
         ).all()
+
+
+def test_the_middle_of_every_cell_is_inside(monkeypatch):
+    middles, draw = [], smears._draw
+    monkeypatch.setattr(smears, "_draw", lambda dyes, at, *rest: middles.append(at) or draw(dyes, at, *rest))
+    for seed in range(8):
+        smears.smear(96, seed=seed)
+    assert len(middles) > 80 and (np.array(middles) >= 0).all() and (np.array(middles) <= (72, 96)).all()
 
 
 def test_stain_belongs_to_the_patient():

@@ -7,12 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils.driving.clip import annotate, write_webp
+from course_utils.driving.clip import COLOURS, WIDE, annotate, write_webp
 from course_utils.driving.film import TAGS, film
 from course_utils.driving.lane import fit_lane, lane_edges
 from course_utils.driving.model import DriveNet
 from course_utils.driving.samples import Samples, class_weights, mirrored, packed, padded, task_losses
 from course_utils.driving.tracking import Kalman, Tracker, assign, identities, overlaps
+from course_utils.errors import CourseError
 from course_utils.synthetic.dashcam import Camera, Label
 
 SIZE = (64, 96)
@@ -41,6 +42,10 @@ def test_a_film_holds_the_truth_of_its_frames(frames):
         assert [boxes[int(t)] for t in frames.tracks[i]] == [tuple(b) for b in frames.boxes[i].int().tolist()]
     part = frames.subset([2])
     assert part.names == ["drive006_0"] and len(part.frames) == len(part.lanes) == len(part.tags) == 1
+    none = frames.subset([])
+    assert len(none) == len(none.frames) == len(none.lanes) == len(none.boxes) == 0
+    with pytest.raises(CourseError, match="no drive was asked for"):
+        film([], frames=2, size=SIZE)
 
 
 def test_the_own_lane_is_road_between_its_lines(frames):
@@ -69,6 +74,39 @@ def test_freezing_keeps_the_first_stages():
     assert not any(p.requires_grad for p in net.stem.parameters())
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_normalisations_of_lite0_stay_in_any_loop(again):
+    net = DriveNet(11, 3, size=SIZE, width=16, frozen=2, heads=["pixels"], pretrained=False)
+    if again:
+        net.eval().train()
+    before = {name: value.clone() for name, value in net.state_dict().items() if "running_mean" in name}
+    net(torch.rand(2, 3, *SIZE))
+    moved = {name for name, value in before.items() if not torch.equal(value, net.state_dict()[name])}
+    assert moved and all(name.startswith("smooth") for name in moved)
+
+
+@pytest.mark.parametrize("strides", [(4, 8), (2, 4, 8), (4, 8, 16, 32), (16,)])
+def test_boxes_are_read_at_any_strides(strides):
+    net = DriveNet(11, 3, size=SIZE, width=16, finest=2, strides=strides, heads=["boxes"], pretrained=False)
+    boxes = padded([torch.tensor([[8.0, 8, 40, 40]])], [torch.tensor([1])])
+    losses = task_losses(net(torch.rand(1, 3, *SIZE)), {"boxes": boxes}, net)
+    assert torch.isfinite(losses["boxes"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"finest": 32}, r"unknown finest stride 32\. Valid: 2, 4, 8, 16"),
+        ({"heads": ["box"]}, r"unknown head 'box'\. Valid: pixels, lane, boxes, tags"),
+        ({"strides": (2, 4)}, r"strides=\(2, 4\) is not valid with finest=4\. Valid: one or more of \[4, 8"),
+        ({"strides": ()}, r"strides=\(\) is not valid"),
+    ],
+)
+def test_a_net_that_cannot_be_built_is_named(wrong, words):
+    with pytest.raises(CourseError, match=words):
+        DriveNet(11, 3, GROUPS, size=SIZE, width=16, pretrained=False, **wrong)
+
+
 def test_a_mirrored_sample_is_the_mirror_image(net, frames):
     samples, n = Samples(net, frames), len(frames)
     assert len(samples) == 2 * n
@@ -90,8 +128,13 @@ def test_what_is_unknown_has_no_part_in_the_loss(net, frames):
         "tags": torch.full((2, 4), -1),
     }
     with torch.no_grad():
-        losses = task_losses(net(frames.images[:2].float() / 255), target, net)
-    assert losses["lane"] == 0 and losses["tags"] == 0 and torch.isfinite(losses["boxes"])
+        losses = task_losses(net(frames.images[:2].float() / 255), target, net, torch.ones(11))
+    assert (
+        losses["pixels"] == 0
+        and losses["lane"] == 0
+        and losses["tags"] == 0
+        and torch.isfinite(losses["boxes"])
+    )
 
 
 def test_every_loss_reaches_its_head(net, frames):
@@ -149,6 +192,13 @@ def test_a_track_survives_a_gap_and_crossing_neighbours_keep_their_numbers():
     assert tracker.step([[0, 0, 2, 2]], [1], [0.9], 0.1) == []
 
 
+def test_a_box_without_height_can_be_followed():
+    tracker = Tracker(confirm=1)
+    for _ in range(2):
+        [track] = tracker.step([[0, 5, 10, 5]], [0], [0.9], 0.1)
+        assert np.isfinite(track.filter.box).all()
+
+
 def test_labels_do_not_match_across_classes():
     assert assign([[0, 0, 4, 4]], [[0, 0, 4, 4]], [0], [1], 0.3) == []
     assert assign([], [[0, 0, 4, 4]], [], [1], 0.3) == [] and overlaps([], [[0, 0, 1, 1]]).shape == (0, 1)
@@ -165,6 +215,15 @@ def test_identities_count_numbers_that_change_and_boxes_that_are_invented():
     assert identities(truth, [([], [])] * 4).idf1 == 0
 
 
+@pytest.mark.parametrize("what", ["truth", "tracked"])
+def test_an_id_that_stands_twice_in_a_frame_is_named(what):
+    box = [0, 0, 10, 10]
+    frames = {"truth": [([box], [1])] * 2, "tracked": [([box], [1])] * 2}
+    frames[what] = [([box], [1]), ([box, box], [3, 3])]
+    with pytest.raises(CourseError, match=rf"{what} has an id twice in frame 1: \[3, 3\]"):
+        identities(**frames)
+
+
 def test_a_drawn_lane_comes_back_in_metres():
     camera = Camera(size=(120, 160))
     u, v = np.meshgrid(np.arange(160), np.arange(120))
@@ -175,6 +234,13 @@ def test_a_drawn_lane_comes_back_in_metres():
     assert lane.width == pytest.approx(3, abs=0.15) and lane.offset == pytest.approx(0.3, abs=0.1)
     assert lane.curvature == pytest.approx(0.008, abs=0.002)
     assert fit_lane(*lane_edges(np.zeros((120, 160)), camera)) is None
+
+
+def test_a_lane_whose_edge_is_all_outliers_is_none():
+    x = np.linspace(4, 20, 20)
+    left, right = np.c_[x, np.full(20, 1.5)], np.c_[[5, 6, 7], [-1.5, -0.3, -2.4]]
+    assert fit_lane(left, right) is None and fit_lane(right, left) is None
+    assert fit_lane(left, []) is None and fit_lane([], []) is None
 
 
 def test_the_clip_is_an_animation_of_its_frames(frames, tmp_path):
@@ -191,3 +257,30 @@ def test_the_clip_is_an_animation_of_its_frames(frames, tmp_path):
     size = write_webp([page, page[:, ::-1], page], tmp_path / "clip.webp")
     with Image.open(io.BytesIO((tmp_path / "clip.webp").read_bytes())) as clip:
         assert clip.n_frames == 3 and clip.size == page.shape[1::-1] and size > 0
+
+
+def test_the_map_shows_a_thing_where_it_stands(frames):
+    """The half pixel between the edge of a box and the centre of a pixel is a metre at a distance of twenty."""
+    camera = frames.frames[0].camera
+    (u, v), _ = camera.project([20.0, 1.0, 0])
+    page = annotate(
+        np.zeros((*SIZE, 3), np.uint8), camera, boxes=[[u - 3.5, v - 10, u + 4.5, v + 0.5]], ids=[0]
+    )
+    rows, columns = np.nonzero((page[:, 200:] == COLOURS[0]).all(-1))
+    height, width = SIZE[0] * 3 * 45 // 100, round(2 * WIDE / (30 / (SIZE[0] * 3 * 45 // 100)))
+    left, top = SIZE[1] * 3 - width - 4 - 200, 4
+    assert rows.mean() - top == pytest.approx((33 - 20) * height / 30, abs=0.7)
+    assert columns.mean() - left == pytest.approx((WIDE - 1) * height / 30, abs=0.7)
+
+
+def test_a_lane_of_whole_numbers_is_drawn_as_one_of_booleans(frames):
+    frame, lane = frames.frames[0], frames.lanes[0].numpy()
+    drawn = [annotate(frame.image, frame.camera, lane=given) for given in (lane, lane > 0)]
+    assert lane.dtype == np.uint8 and np.array_equal(*drawn)
+
+
+def test_a_clip_without_frames_and_boxes_without_ids_are_named(frames, tmp_path):
+    with pytest.raises(CourseError, match="frames is empty"):
+        write_webp([], tmp_path / "clip.webp")
+    with pytest.raises(CourseError, match="2 boxes have 0 ids"):
+        annotate(frames.frames[0].image, frames.frames[0].camera, boxes=[[1, 1, 5, 5]] * 2)

@@ -101,6 +101,7 @@ def test_masks_and_boxes_come_out_the_same_from_every_format(root, form):
         assert [data.things[k] for k in data.labels[i]] == [thing for _, thing in FRAMES[name]]
     part = data.subset([1])
     assert part.names == ["walk_000"] and len(part.boxes[0]) == 2 and part.things == data.things
+    assert len(data.subset([])) == len(data.subset([]).boxes) == 0
     assert data.counts().sum() == (data.masks != 255).sum()
     assert sources_used()[root.name] == "own pictures" == data.source
 
@@ -228,3 +229,35 @@ def test_a_lone_video_is_cut_with_a_gap():
     train, test = split_sequences(names)
     assert sorted(int(names[i]) for i in test) == list(range(30, 40))
     assert sorted(int(names[i]) for i in train) == list(range(26))
+
+
+@pytest.mark.parametrize(
+    "form", ["{:04}_jpg.rf.{}", "{:04}_png_jpg.rf.{}", "{:06}_leftImg8bit", "f{:05}", "frame_{}"]
+)
+@pytest.mark.parametrize("videos", [("aachen_000001",), ("kings", "queens", "shelf12")])
+def test_names_of_an_export_keep_frames_of_a_video_together(form, videos):
+    names = [f"{video}_{form.format(i, f'{97 * i % 64:x}b{i}')}" for video in videos for i in range(40)]
+    assert {sequence(name) for name in names} == set(videos)
+    train, test = map(set, split_sequences(names))
+    assert len(test) >= 10 and not train & {
+        i + step for i in test for step in (-1, 1) if i // 40 == (i + step) // 40
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "video"), [("shelf12", "shelf"), ("f12", ""), ("ride f12", "ride"), ("x-frame7", "x")]
+)
+def test_the_letter_for_frame_is_no_part_of_a_word(name, video):
+    assert sequence(name) == video
+
+
+@pytest.mark.parametrize("held_out", [0.5, 0.93, 0.97])
+def test_a_large_share_puts_no_frame_on_both_sides(held_out):
+    train, test = split_sequences([f"x_{i}" for i in range(40)], held_out)
+    assert not {*train} & {*test} and len(test) == round(40 * held_out)
+
+
+@pytest.mark.parametrize("held_out", [0, 1, 1.5, -0.2, float("nan")])
+def test_a_share_that_is_none_is_named(held_out):
+    with pytest.raises(CourseError, match=f"held_out={held_out} is not valid"):
+        split_sequences(["a_1", "a_2", "b_1"], held_out)

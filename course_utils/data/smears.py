@@ -35,7 +35,7 @@ class SmearSet(DetectionSet):
 
     def subset(self, indices) -> SmearSet:
         """The pictures at ``indices`` (integers or a boolean mask of length N)."""
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
         part = super().subset(chosen)
         part.kinds, part.patients, part.kind_names = (
             self.kinds[chosen],

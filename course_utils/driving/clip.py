@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from course_utils.errors import CourseError
+
 COLOURS = [(230, 159, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (213, 94, 0), (204, 121, 167)]
 LANE = (0, 200, 140)
 WIDE = 6.0  # metres: the map reaches so far to both sides, and AHEAD metres ahead
@@ -23,16 +25,21 @@ def annotate(
 ):
     """One frame as it is shown: (H · scale + a line, W · scale, 3) uint8.
 
-    ``image`` (H, W, 3) uint8; ``boxes`` (n, 4) with their ``ids`` and short ``notes``; ``lane`` (H, W) bool; ``curve`` (m, 2) m: the
-    middle of the lane on the ground; ``line``: the report below the picture. At the upper right stands the picture seen from
-    above, ``AHEAD`` metres from bottom to top.
+    ``image`` (H, W, 3) uint8; ``boxes`` (n, 4) with their ``ids`` (n,) and short ``notes``; ``lane`` (H, W), above 0 in the lane;
+    ``curve`` (m, 2) m: the middle of the lane on the ground; ``line``: the report below the picture. At the upper right stands the
+    picture seen from above, ``AHEAD`` metres from bottom to top. Raises :class:`CourseError` unless each box has an id.
 
     >>> from course_utils.synthetic.dashcam import Camera
     >>> annotate(np.zeros((60, 80, 3), np.uint8), Camera(size=(60, 80)), boxes=[[5, 5, 20, 30]], ids=[3]).shape
     (196, 240, 3)
     """
+    if len(boxes) != len(ids):
+        raise CourseError(
+            f"{len(boxes)} boxes have {len(ids)} ids. Give ids=[...], one whole number for each box."
+        )
     shown = np.asarray(image).copy()
     if lane is not None:
+        lane = np.asarray(lane) > 0
         shown[lane] = shown[lane] * 0.65 + np.array(LANE) * 0.35
     height, width = shown.shape[:2]
     page = Image.new("RGB", (width * scale, height * scale + 16), "white")
@@ -64,10 +71,10 @@ def _from_above(image, camera, boxes, ids, curve, height: int) -> Image.Image:
 
     if curve is not None:
         pen.line(place(curve), fill=LANE, width=2)
-    for box, number in zip(boxes, ids, strict=False):
-        foot = camera.to_ground(np.array([[(box[0] + box[2]) / 2, box[3]]]))
+    for box, number in zip(boxes, ids, strict=True):
+        foot = camera.foot(box)
         if np.isfinite(foot).all():
-            [(x, y)] = place(foot)
+            [(x, y)] = place([foot])
             pen.ellipse(
                 [x - 3, y - 3, x + 3, y + 3], fill=COLOURS[int(number) % len(COLOURS)], outline=(0, 0, 0)
             )
@@ -78,11 +85,15 @@ def _from_above(image, camera, boxes, ids, curve, height: int) -> Image.Image:
 def write_webp(frames: Sequence[np.ndarray], path: str | Path, fps: float = 5.0, quality: int = 30) -> int:
     """Write frames (H, W, 3) uint8 as an animated WebP that repeats; returns its size in bytes.
 
+    Raises :class:`CourseError` where there is no frame.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_webp([np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)], Path(folder, "a.webp")) < 1000
     True
     """
+    if not len(frames):
+        raise CourseError("frames is empty. Give at least one picture (H, W, 3) uint8 to write.")
     first, *rest = [Image.fromarray(np.asarray(frame)) for frame in frames]
     out = io.BytesIO()
     first.save(

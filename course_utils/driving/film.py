@@ -11,6 +11,7 @@ import torch
 from course_utils.data.segmentation import IGNORE
 from course_utils.driving.boxes import SMALLEST, THINGS
 from course_utils.driving.own import DrivingSet
+from course_utils.errors import CourseError
 from course_utils.synthetic.dashcam import CLASSES, Frame, Label, drive
 
 TAGS = {
@@ -35,7 +36,8 @@ class Film(DrivingSet):
 
     def subset(self, indices) -> Film:
         """The frames at ``indices`` (integers or a boolean mask of length N), as a data set of the same kind."""
-        part, chosen = super().subset(indices), np.arange(len(self))[np.asarray(indices)]
+        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
+        part = super().subset(chosen)
         part.tags, part.lanes = self.tags[chosen], self.lanes[chosen]
         part.tracks, part.frames = ([column[i] for i in chosen] for column in (self.tracks, self.frames))
         return part
@@ -50,7 +52,8 @@ def film(
 ) -> Film:
     """``frames`` frames of the drive of each seed; the drives take turns with ``conditions``, such as ``{"weather": "fog"}``.
 
-    A frame's name begins with its drive, as in ``drive003_1``. The same arguments give the same film.
+    A frame's name begins with its drive, as in ``drive003_1``. The same arguments give the same film. Raises
+    :class:`CourseError` where there is no seed.
 
     >>> one = film([3], frames=2, size=(48, 64), conditions=[{"weather": "rain"}])
     >>> one.names, one.tags[0].tolist()[:2], one.images.shape
@@ -62,6 +65,8 @@ def film(
         for k, frame in enumerate(drive(seed, frames, size, fps, **chosen)):
             shots.append(frame)
             names.append(f"drive{seed:03}_{k}")
+    if not shots:
+        raise CourseError("no drive was asked for. Give at least one seed.")
     images = torch.from_numpy(np.stack([frame.image for frame in shots])).permute(0, 3, 1, 2).contiguous()
     labels = np.stack([frame.labels for frame in shots])
     masks = torch.from_numpy(np.where(labels == Label.UNLABELLED, IGNORE, labels).astype(np.uint8))

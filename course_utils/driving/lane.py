@@ -63,19 +63,20 @@ def fit_lane(left, right) -> Lane | None:
     """One parabola for both edges, (n, 2) and (m, 2) m, half a width apart; ``None`` where an edge has fewer than three points.
 
     Least squares for y = a + b x + c x² ± width / 2. A pixel far away covers more metres, so a point weighs one over its
-    distance, and points that lie more than three times the middle error off go in a second round. Lesson 18.
+    distance, and points that lie more than three times the middle error off go in a second round, which also needs three
+    points of each edge. Lesson 18.
 
     >>> x = np.linspace(4, 30, 20)
     >>> lane = fit_lane(np.c_[x, 1.8 + 0.005 * x**2], np.c_[x, -1.2 + 0.005 * x**2])
     >>> round(lane.curvature, 4), round(lane.width, 2), round(lane.offset, 2)
     (0.01, 3.0, -0.3)
     """
-    if min(len(left), len(right)) < 3:
-        return None
-    x, y = np.concatenate([left, right]).T
+    x, y = np.reshape([*left, *right], (-1, 2)).T
     side = np.r_[np.full(len(left), 0.5), np.full(len(right), -0.5)]
     design, weight = np.stack([np.ones_like(x), x, x**2, side], axis=1), 1 / x
     for _ in range(2):
+        if min(np.count_nonzero(weight[side > 0]), np.count_nonzero(weight[side < 0])) < 3:
+            return None
         solved = np.linalg.lstsq(design * weight[:, None], y * weight, rcond=None)[0]
         error = np.abs(design @ solved - y) / x
         weight = np.where(error <= 3 * np.median(error) + 1e-9, 1 / x, 0)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.detection import Detector
+from course_utils.errors import CourseError, choice
 from course_utils.models import backbone
 
 STAGES = {
@@ -28,7 +29,9 @@ class DriveNet(nn.Module):
     ``pixels`` (N, K, H/s, W/s): logits of the classes, s being ``finest``; ``lane`` (N, 1, H/s, W/s): the logit of "my lane";
     ``boxes`` (N, P, T + 5): as :class:`~course_utils.detection.Detector` gives, at the ``strides``; ``tags`` (N, sum of
     ``tags``): the logits of each group of scene tags. ``heads`` names those to build. The first ``frozen`` of Lite0's
-    seven stages and all of its normalisations stay as ImageNet made them. Lesson 18; Lin et al., 2017; Teichmann et al., 2018.
+    seven stages and all of its normalisations stay as ImageNet made them. Raises :class:`CourseError` for a head that is
+    none, a ``finest`` that is not 2, 4, 8 or 16, and a stride of the boxes that no map has.
+    Lesson 18; Lin et al., 2017; Teichmann et al., 2018.
 
     >>> says = DriveNet(11, 3, (4, 3), size=(96, 128), width=16, pretrained=False)(torch.zeros(2, 3, 96, 128))
     >>> {name: tuple(said.shape) for name, said in says.items()}
@@ -50,6 +53,7 @@ class DriveNet(nn.Module):
         pretrained: bool = True,
     ):
         super().__init__()
+        choice(finest, (2, 4, 8, 16), "finest stride")
         net = backbone("efficientnet_lite0", pretrained=pretrained)
         self.stem, self.stages = nn.Sequential(net.conv_stem, net.bn1), net.blocks
         self.mean, self.std = net.input_stats.mean[0], net.input_stats.std[0]
@@ -59,24 +63,36 @@ class DriveNet(nn.Module):
         self.across = nn.ModuleList(nn.Conv2d(STAGES[s][1], width, kernel_size=1) for s in self.levels)
         self.smooth = nn.ModuleList(_smooth(width, apart=s == 2) for s in self.levels)
         self.context = nn.Sequential(nn.Conv2d(STAGES[32][1], width, kernel_size=1), nn.ReLU())
-        self.heads = nn.ModuleDict()
-        for name in heads:
-            self.heads[name] = {
-                "pixels": lambda: nn.Conv2d(width, classes, kernel_size=1),
-                "lane": lambda: nn.Sequential(_smooth(width), nn.Conv2d(width, 1, kernel_size=1)),
-                "boxes": lambda: _box_head(things, width),
-                "tags": lambda: nn.Sequential(
-                    nn.AdaptiveAvgPool2d(GRID), nn.Flatten(), nn.Linear(GRID[0] * GRID[1] * width, sum(tags))
-                ),
-            }[name]()
+        built = {
+            "pixels": lambda: nn.Conv2d(width, classes, kernel_size=1),
+            "lane": lambda: nn.Sequential(_smooth(width), nn.Conv2d(width, 1, kernel_size=1)),
+            "boxes": lambda: _box_head(things, width, len(strides)),
+            "tags": lambda: nn.Sequential(
+                nn.AdaptiveAvgPool2d(GRID), nn.Flatten(), nn.Linear(GRID[0] * GRID[1] * width, sum(tags))
+            ),
+        }
+        if "boxes" in heads and (not strides or set(strides) - set(self.levels)):
+            raise CourseError(
+                f"strides={strides!r} is not valid with finest={finest}. Valid: one or more of {self.levels}."
+            )
+        self.heads = nn.ModuleDict({name: built[choice(name, built, "head")]() for name in heads})
 
     def freeze(self, stages: int) -> None:
         """Keep the first ``stages`` of the seven, and every normalisation of Lite0, as they are; the others learn."""
         for i, part in enumerate((self.stem, *self.stages)):
             part.requires_grad_(i > stages)
-        for module in (*self.stem.modules(), *self.stages.modules()):
-            if isinstance(module, _NormBase):
-                module.requires_grad_(False)
+        for module in self._norms():
+            module.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> DriveNet:
+        """As every module, but for the normalisations of Lite0: they never learn from a batch."""
+        super().train(mode)
+        for module in self._norms():
+            module.eval()
+        return self
+
+    def _norms(self) -> list[nn.Module]:
+        return [m for part in (self.stem, self.stages) for m in part.modules() if isinstance(m, _NormBase)]
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
@@ -114,9 +130,10 @@ class DriveNet(nn.Module):
         reads = {
             "pixels": maps[0],
             "lane": maps[0],
-            "boxes": [known[s] for s in self.strides if s in known],
             "tags": known[16],
         }
+        if "boxes" in self.heads:
+            reads["boxes"] = [known[s] for s in self.strides]
         return {name: head(reads[name]) for name, head in self.heads.items()}
 
 
@@ -132,8 +149,8 @@ def _smooth(width: int, apart: bool = False) -> nn.Sequential:
     return nn.Sequential(*mix, nn.BatchNorm2d(width), nn.ReLU())
 
 
-def _box_head(things: int, width: int) -> Detector:
-    """The towers of lesson 14, fed with maps instead of pictures."""
+def _box_head(things: int, width: int, levels: int) -> Detector:
+    """The towers of lesson 14, fed with maps of so many levels instead of pictures."""
     head = Detector(things, width, pretrained=False)
-    head.pyramid = nn.Identity()
+    head.pyramid, head.scale = nn.Identity(), nn.Parameter(torch.ones(levels))
     return head

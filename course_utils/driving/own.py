@@ -46,7 +46,8 @@ class DrivingSet(MaskSet):
 
     def subset(self, indices) -> DrivingSet:
         """The frames at ``indices`` (integers or a boolean mask of length N), as a data set of the same kind."""
-        part, chosen = super().subset(indices), np.arange(len(self))[np.asarray(indices)]
+        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
+        part = super().subset(chosen)
         part.boxes, part.labels = ([column[i] for i in chosen] for column in (self.boxes, self.labels))
         part.things, part.problems = self.things, self.problems
         return part

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from course_utils.detection import detection_loss
 from course_utils.driving.model import DriveNet
+from course_utils.segmentation import pixel_cross_entropy
 from course_utils.segmentation.metrics import IGNORE
 
 PARTS = ("pixels", "lane", "boxes", "tags")
@@ -106,7 +107,7 @@ def task_losses(
     losses = {}
     if "pixels" in says:
         logits = sized(says["pixels"], target["masks"].shape[-2:])
-        losses["pixels"] = F.cross_entropy(logits, target["masks"].long(), weight=weight, ignore_index=IGNORE)
+        losses["pixels"] = pixel_cross_entropy(logits, target["masks"], weight)
     if "lane" in says:
         logits, lanes = sized(says["lane"], target["lanes"].shape[-2:])[:, 0], target["lanes"]
         known = (lanes <= 1).float()

@@ -11,9 +11,11 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from course_utils.detection.boxes import pairwise_iou
+from course_utils.errors import CourseError
 
 NOISE = 0.1  # of a measured box: its error as a share of its height
 AGILITY = 0.3  # of its motion: how much the rate may change, in heights per second, within a second
+LEAST = 0.5  # pixels: a shorter side of a box counts as this long
 
 
 class Kalman:
@@ -31,7 +33,7 @@ class Kalman:
     """
 
     def __init__(self, box, noise: float = NOISE, agility: float = AGILITY):
-        self.unit, self.noise, self.agility = float(box[3] - box[1]), noise, agility
+        self.unit, self.noise, self.agility = max(float(box[3] - box[1]), LEAST), noise, agility
         self.x = np.stack([self._measured(box), np.zeros(4)], axis=1)
         self.P = np.diag([noise**2, 1.0])
 
@@ -61,7 +63,7 @@ class Kalman:
 
     def _measured(self, box) -> np.ndarray:
         x1, y1, x2, y2 = map(float, box)
-        size = max(x2 - x1, 0.5), max(y2 - y1, 0.5)
+        size = max(x2 - x1, LEAST), max(y2 - y1, LEAST)
         return np.array([(x1 + x2) / 2 / self.unit, (y1 + y2) / 2 / self.unit, *np.log(size)])
 
 
@@ -153,7 +155,9 @@ def identities(truth: Sequence, tracked: Sequence, overlap: float = 0.5) -> Iden
 
     ``truth``, ``tracked``: for each frame (boxes (n, 4), ids (n,)). Each true identity is paired with at most one tracked one, for the
     whole video, so that most boxes agree (IoU ≥ ``overlap``): these are ``kept``, and IDF1 is 2 kept / (true + predicted).
-    A switch is a true identity whose match in a frame has another number than its last one. Lesson 18; Ristani et al., 2016.
+    A switch is a true identity whose match in a frame has another number than its last one. Matches are made anew in every
+    frame, by IoU alone; CLEAR MOT would keep that of the frame before. Lesson 18; Ristani et al., 2016.
+    Raises :class:`CourseError` for an id that stands twice in one frame.
 
     >>> box = [[0, 0, 10, 10]]
     >>> identities([(box, [7])] * 4, [(box, [1]), (box, [1]), (box, [1]), (box, [2])])
@@ -162,7 +166,13 @@ def identities(truth: Sequence, tracked: Sequence, overlap: float = 0.5) -> Iden
     together: dict[tuple[int, int], int] = {}
     last: dict[int, int] = {}
     switches = 0
-    for (boxes, ids), (others, numbers) in zip(truth, tracked, strict=True):
+    for frame, ((boxes, ids), (others, numbers)) in enumerate(zip(truth, tracked, strict=True)):
+        for what, given in (("truth", ids), ("tracked", numbers)):
+            given = [int(number) for number in given]
+            if len(set(given)) < len(given):
+                raise CourseError(
+                    f"{what} has an id twice in frame {frame}: {given}. Give each box of a frame an id of its own."
+                )
         for i, j in np.argwhere(overlaps(boxes, others) >= overlap):
             pair = int(ids[i]), int(numbers[j])
             together[pair] = together.get(pair, 0) + 1

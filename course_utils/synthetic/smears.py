@@ -67,7 +67,7 @@ def patient(seed: int) -> Patient:
 def smear(size: int = 640, seed=0, who: Patient | None = None) -> Smear:
     """Draw one field of view, ``size`` pixels wide and three quarters as high, of ``who`` (default: the patient of this seed).
 
-    A box holds the outline of its cell, cut at the picture's edge; at least half of every cell is inside. Nearly every field
+    A box holds the outline of its cell, cut at the picture's edge; the middle of every cell is inside. Nearly every field
     shows one white cell, as a photographer's does. The same ``seed`` gives the same smear.
 
     >>> field = smear(size=160, seed=5)

@@ -75,6 +75,19 @@ class Camera:
         ground = homogeneous @ np.linalg.inv(self.ground_homography).T
         return np.where(ground[..., 2:] > 0, ground[..., :2] / ground[..., 2:], np.nan)
 
+    def foot(self, boxes) -> np.ndarray:
+        """Where the things in boxes (..., 4) touch the ground: x ahead and y left (..., 2) m, below the middle of the lower edge.
+
+        A box is x1, y1, x2, y2 in pixels from the upper left corner, outer edges, so the edge 0 lies half a pixel before the
+        centre of the pixel 0. Not a number at or above the horizon.
+
+        >>> (u, v), _ = Camera().project([20.0, 5.0, 0.0])
+        >>> Camera().foot([u - 9.5, v - 29.5, u + 10.5, v + 0.5]).round(6).tolist()
+        [20.0, 5.0]
+        """
+        x1, _, x2, y2 = np.moveaxis(np.asarray(boxes, float), -1, 0)
+        return self.to_ground(np.stack([(x1 + x2) / 2, y2], -1) - 0.5)
+
     @property
     def ground_homography(self) -> np.ndarray:
         """The 3×3 homography from the ground (x, y, 1) in m to pixels: K [r1 r2 t] (Hartley and Zisserman, 2004, ch. 8).

@@ -215,8 +215,12 @@ def sensor(picture, conditions: Conditions, random: np.random.Generator) -> np.n
     gain = GAIN[conditions.time_of_day]
     signal = picture * np.float32(conditions.exposure)
     spread = np.sqrt(3e-4 * signal / gain + 4e-6) * np.float32(conditions.noise)
-    start = random.integers(len(noise.normal()) - picture.size)
-    draws = noise.normal()[start : start + picture.size].reshape(picture.shape)
+    spare = len(noise.normal()) - picture.size
+    if spare > 0:
+        start = random.integers(spare)
+        draws = noise.normal()[start : start + picture.size].reshape(picture.shape)
+    else:
+        draws = random.standard_normal(picture.shape, np.float32)
     signal = np.maximum(gain * (signal + spread * draws), 0)
     return (np.sqrt(1 - np.exp(-1.25 * signal)) * 255 + 0.5).astype(np.uint8)
 

@@ -60,7 +60,8 @@ class Line:
 @dataclass(frozen=True)
 class Ego:
     """The camera's car: ``time`` s, world ``x``, ``y`` m and ``heading`` radians, ``speed`` m/s, ``turn_rate`` radians/s to the
-    left; ``offset`` m to the left of the middle of its lane; ``curvature`` of the road in 1/m, left positive.
+    left, the mean since the frame before (in the first frame: speed times curvature); ``offset`` m to the left of the middle
+    of its lane; ``curvature`` of the road in 1/m, left positive.
     """
 
     time: float

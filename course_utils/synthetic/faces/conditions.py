@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.errors import choice
+from course_utils.errors import CourseError, choice
 
 OCCLUSIONS = ("nothing", "dark glasses", "scarf", "hand")
 OCCLUDED = 0.12  # share of the pictures with something in front of the face
@@ -37,11 +37,30 @@ SPECTACLES_ON = 0.75  # of the pictures of somebody who has some
 def conditions(keys, seed: int, fixed: dict) -> dict[str, np.ndarray]:
     """Draw the conditions of pictures ``keys``, a list of (person, picture): name → (N,) float32, and ``occlusion`` (N,) int.
 
-    ``fixed`` replaces some of them by numbers or (N,) arrays. Raises :class:`CourseError` for a name that is no condition.
+    ``fixed`` replaces some of them by numbers or (N,) arrays. Raises :class:`CourseError` for a name that is no condition, for
+    an array of another length, and for an ``occlusion`` that is no index into ``OCCLUSIONS``.
+
+    >>> keys = [(4, 0), (4, 1), (4, 2)]
+    >>> conditions(keys, 0, {"yaw": 0.5, "occlusion": [0, 3, 0]})["occlusion"].tolist()
+    [0, 3, 0]
+    >>> conditions(keys, 0, {"yaw": [0.1, 0.2]})
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.CourseError: yaw has the shape (2,). Valid: one number, or 3, one for each picture.
+    >>> conditions(keys, 0, {"occlusion": 7})
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.CourseError: unknown occlusion 7. Valid: 0, 1, 2, 3.
     """
     names = (*CONDITIONS, "occlusion", "spectacles_on")
-    for name in fixed:
+    for name, value in fixed.items():
         choice(name, names, "condition")
+        if np.shape(value) not in ((), (1,), (len(keys),)):
+            raise CourseError(
+                f"{name} has the shape {np.shape(value)}. Valid: one number, or {len(keys)}, one for each picture."
+            )
+    for number in np.ravel(fixed.get("occlusion", ())).tolist():
+        choice(number, range(len(OCCLUSIONS)), "occlusion")
     drawn = np.stack(
         [np.random.default_rng((seed, 2, *key)).standard_normal(len(CONDITIONS) + 3) for key in keys]
     )

@@ -41,7 +41,7 @@ def faces(people: Iterable[int], pictures: int = 10, height: int = 112, seed: in
     A picture is ``height`` pixels high and 92/112 as wide, grey. It depends on ``seed``, its person and its number alone.
     ``fixed`` sets conditions: ``yaw=0`` for all, or an array with one value for each picture; the names are those of
     ``CONDITIONS``, ``occlusion`` (an index into ``OCCLUSIONS``) and ``spectacles_on``. Raises :class:`CourseError` for a height
-    outside 32 to 256, for no picture, and for an unknown condition. Lesson 16.
+    outside 32 to 256, for no picture, for an unknown condition or occlusion, and for another number of values. Lesson 16.
 
     >>> a, b = faces([4], pictures=2), faces([3, 4], pictures=2)
     >>> bool((a.images == b.images[2:]).all()), bool((faces([4], 1, seed=1).images == a.images[:1]).all())
