@@ -134,6 +134,14 @@ def test_subset_takes_indices_and_masks():
     assert len(data.subset(np.arange(len(data)) < 7)) == 7 and some.source == data.source
 
 
+def test_a_subset_may_be_empty():
+    data = load("bccd", "test", source="embedded", size=64)
+    for nothing in ([], np.zeros(len(data), bool)):
+        part = data.subset(nothing)
+        assert len(part) == 0 and part.images.shape == (0, 3, 48, 64) and part.counts().shape == (0, 3)
+        assert part.counts().dtype == torch.int64
+
+
 def test_a_wrong_size_is_named():
     with pytest.raises(DataError, match="size=2"):
         load("bccd", "test", source="embedded", size=2)

@@ -12,6 +12,7 @@ from course_utils.data.detection import DetectionSet
 from course_utils.detection import (
     Detections,
     Detector,
+    area,
     convert,
     decode,
     detect,
@@ -55,6 +56,21 @@ def test_overlaps_are_torchvisions():
     assert torch.allclose(1 - giou(a[:50], b), ops.generalized_box_iou_loss(a[:50], b), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.float16])
+def test_narrow_types_do_not_overflow(dtype):
+    boxes = torch.tensor([[0, 0, 200, 200], [30, 0, 230, 200], [0, 10, 200, 210]])
+    wanted = pairwise_iou(boxes.float(), boxes.float())
+    assert torch.equal(pairwise_iou(boxes.to(dtype), boxes.to(dtype)), wanted)
+    assert area(boxes.to(dtype)).tolist() == [40000, 40000, 40000]
+    assert torch.equal(
+        giou(boxes.to(dtype), boxes.flip(0).to(dtype)), giou(boxes.float(), boxes.flip(0).float())
+    )
+    kinds = torch.full((3,), 120)  # far from the origin, where half precision is coarse
+    assert nms(boxes.to(dtype), torch.tensor([0.9, 0.8, 0.7]), 0.8, kinds).tolist() == [0, 1]
+    corner = torch.tensor([[120, 0, 140, 10]], dtype=dtype)
+    assert convert(corner, "xywh", "xyxy").tolist() == [[120, 0, 260, 10]]
+
+
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 @pytest.mark.parametrize("whole", [True, False])
 def test_nms_is_torchvisions(threshold, whole):
@@ -81,6 +97,13 @@ def test_focal_loss_is_torchvisions_with_its_gradient():
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_loss_has_a_slope_where_the_answer_is_sure(gamma):
+    logits = torch.tensor([200.0, 0.0], requires_grad=True)
+    focal_loss(logits, torch.ones(2), gamma=gamma).sum().backward()
+    assert logits.grad[0] == 0 and torch.isfinite(logits.grad[1])
+
+
 def test_locations_are_the_cells_of_the_maps():
     model = Detector(2, 16, pretrained=False)
     for size in ((64, 64), (75, 101)):  # also where the strides do not divide the picture
@@ -101,6 +124,13 @@ def test_matching_by_hand():
     exact = torch.tensor([[[24.0, 24, 40, 40, 0]]])
     middle = match(exact, torch.tensor([[32.0, 32.0], [28.0, 32.0]]), torch.tensor([8.0, 8.0])).centre
     assert torch.allclose(middle, torch.tensor([[1.0, (4 / 12) ** 0.5]]))
+
+
+@pytest.mark.parametrize("strides", [(8, 32), (4, 16), (4, 8, 32)])
+@pytest.mark.parametrize("side", [20, 50, 80, 120, 200])
+def test_every_size_has_its_level_where_strides_do_not_double(strides, side):
+    box = torch.tensor([[[128.0 - side / 2, 128 - side / 2, 128 + side / 2, 128 + side / 2, 0]]])
+    assert (match(box, *locations(256, 256, strides)).label == 0).any()
 
 
 def test_of_two_boxes_the_smaller_is_wanted():
@@ -125,6 +155,37 @@ def test_a_perfect_answer_costs_nothing_and_decodes_to_the_truth():
     (found,) = decode(says, (96, 128), score=0.3)
     assert sorted(found.labels.tolist()) == [0, 2]
     assert pairwise_iou(found.boxes, truth[0, :, :4]).max(0).values.min() > 0.999
+
+
+def test_a_truth_without_a_row_is_all_background():
+    says = torch.randn(2, 84, 7, generator=torch.Generator().manual_seed(0))
+    padding = torch.full((2, 1, 5), -1.0)
+    assert detection_loss(says, padding[:, :0], (64, 64)) == detection_loss(says, padding, (64, 64))
+
+
+def test_a_label_that_the_outputs_do_not_know_is_named():
+    truth = torch.tensor([[[8.0, 8, 40, 40, 2]]])
+    with pytest.raises(
+        CourseError, match=r"a box of class 2, and the outputs know 2 classes\. Valid: 0 to 1"
+    ):
+        detection_loss(torch.zeros(1, 84, 7), truth, (64, 64))
+
+
+def test_a_box_of_which_the_edge_leaves_nothing_is_not_found():
+    points, _ = locations(40, 64)  # the last row of places lies below the picture
+    says = torch.full((1, len(points), 6), -9.0)
+    says[0, -1] = torch.tensor([4.0, -3, -3, -3, -3, 4])
+    says[0, 0] = torch.tensor([3.0, 0, 0, 0, 0, 3])
+    assert points[-1, 1] == 48
+    (found,) = decode(says, (40, 64))
+    assert found.boxes.tolist() == [[0, 0, 12, 12]]
+
+
+def test_pictures_that_were_divided_already_are_refused():
+    with pytest.raises(
+        CourseError, match=r"the pictures are torch\.float32\. Valid: torch\.uint8.*leave your division out"
+    ):
+        detect(Detector(2, 16, pretrained=False), torch.zeros(1, 3, 64, 64))
 
 
 def scene(seed, count=12, pictures=6, num_classes=3):
@@ -197,6 +258,31 @@ def test_nothing_found_scores_nothing():
     assert {m["kind"] for m in mistakes(nothing, boxes, labels)} == {"missed"}
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("pictures", [0, 2])
+def test_without_a_box_there_is_no_precision(pictures):
+    nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0).long())
+    judged = average_precision(
+        [nothing] * pictures, [nothing.boxes] * pictures, [nothing.labels] * pictures, 2
+    )
+    assert np.isnan(judged.mean) and np.isnan(judged.at(0.5)) and judged.boxes.tolist() == [0, 0]
+
+
+def test_a_threshold_that_was_not_judged_is_named():
+    judged = average_precision(*scene(0), 3, thresholds=(0.5, 0.75))
+    with pytest.raises(CourseError, match=r"threshold of IoU 0\.52\. Valid: 0\.5, 0\.75"):
+        judged.at(0.52)
+
+
+def test_of_two_detections_the_better_is_right_in_whatever_order_they_come():
+    boxes, labels = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([0])
+    guess = Detections(
+        torch.tensor([[0.0, 0, 10, 8], [0, 0, 10, 10]]), torch.tensor([0.3, 0.9]), labels.repeat(2)
+    )
+    (error,) = mistakes([guess], [boxes], [labels])
+    assert error["kind"] == "duplicate" and error["score"] == pytest.approx(0.3)
+
+
 def test_each_kind_of_mistake():
     boxes = torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [60, 0, 70, 10]])
     labels = torch.tensor([0, 1, 0, 1])
@@ -256,12 +342,36 @@ def test_what_is_drawn_follows_torchs_generator_which_a_checkpoint_holds():
     assert torch.equal(data[0][1], second) and not torch.equal(first, second)
 
 
+def test_a_transform_that_divides_is_refused():
+    import albumentations as A
+
+    with pytest.raises(CourseError, match=r"a picture of torch\.float32.*leave A\.Normalize"):
+        Augmented(marked(), together([A.HorizontalFlip(p=0), A.Normalize()]))[0]
+
+
+@pytest.mark.parametrize(("cuts", "left"), [((45, 38), 1), ((39,), 0)])
+def test_each_step_is_held_against_what_it_was_given(cuts, left):
+    import albumentations as A
+
+    steps = together([A.Crop(0, 0, cut, 90) for cut in cuts])
+    moved = steps(image=np.zeros((90, 120, 3), np.uint8), bboxes=np.array([[30, 10, 60, 50]]), labels=[0])
+    assert len(moved["bboxes"]) == left
+
+
 def test_a_box_that_leaves_the_picture_is_dropped_and_its_row_is_padding():
     import albumentations as A
 
     away = together([A.Affine(translate_px={"x": -500, "y": 0}, p=1)])
     _, truth = Augmented(marked(), away)[0]
     assert truth.tolist() == [[-1.0] * 5]
+
+
+def test_normalisations_stay_as_they_are_in_training():
+    model = Detector(2, 16, pretrained=False).train()
+    before = {name: value.clone() for name, value in model.pyramid.named_buffers()}
+    model(torch.rand(2, 3, 64, 64))
+    assert before and all(torch.equal(before[name], value) for name, value in model.pyramid.named_buffers())
+    assert model.training and model.pyramid.training and not model.eval().pyramid.training
 
 
 def test_a_detector_learns_three_pictures_by_heart():
@@ -276,9 +386,6 @@ def test_a_detector_learns_three_pictures_by_heart():
     images, truth = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
     model.train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.eval()
     losses = []
     for _ in range(40):
         loss = detection_loss(model(images), truth, (96, 128))

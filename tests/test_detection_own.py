@@ -10,6 +10,7 @@ from PIL import Image
 from course_utils.data import forget_sources, sources_used
 from course_utils.detection.own import read_boxes
 from course_utils.errors import DataError
+from course_utils.inspection import inspect_folder
 
 BOXES = {"a.png": [((10, 20, 50, 60), "cat"), ((0, 0, 100, 40), "dog")], "b.png": [((30, 5, 45, 25), "dog")]}
 
@@ -161,6 +162,34 @@ def test_what_is_wrong_in_a_yolo_file(root):
     assert said(own, "'c' is missing") == ("c.txt", 1)
 
 
+def test_crowds_and_difficult_things_are_left_out(root):
+    lines = write_coco(root, [{"image_id": 0, "category_id": 1, "bbox": [0, 0, 99, 79], "iscrowd": 1}])
+    own = read_boxes(root)
+    assert said(own, "a crowd") == ("instances.json", len(lines)) and len(own.boxes[0]) == 2
+    (root / "instances.json").unlink()
+    thing = "<object><name>cat</name><difficult>{}</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>\n"
+    write_voc(root, thing.format(1) + thing.format(0))
+    own = read_boxes(root)
+    assert said(own, "difficult") == ("a.xml", 11) and len(own.boxes[0]) == 3
+
+
+def test_a_voc_object_without_a_name_makes_no_class(root):
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    write_voc(root, f"<object>{box}</object>\n<object><name> </name>{box}</object>\n")
+    own = read_boxes(root)
+    assert [p.line for p in own.problems if "no name" in p.what] == [11, 12]
+    assert own.classes == ("cat", "dog") and len(own.boxes[0]) == 2
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc, write_yolo])
+def test_a_picture_that_no_file_names_is_told(root, write):
+    write(root)
+    coloured(root / "images" / "new.png", 9)
+    own = read_boxes(root)
+    assert said(own, "no file of boxes names it; left out") == ("new.png", 1) and len(own) == 2
+    assert inspect_folder(root, "detection", progress=False).found("unlisted").files == ("images/new.png",)
+
+
 def test_a_damaged_picture_is_named(root):
     write_yolo(root)
     (root / "images" / "b.png").write_bytes(b"no picture")
@@ -256,6 +285,72 @@ def test_a_box_along_the_edge_is_left_out(root):
     assert said(own, "lies outside 100×80")[0] == "instances.json" and len(own.boxes[0]) == 2
 
 
+VOC = "<annotation><filename>{}</filename><object><name>dog</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>8</xmax><ymax>9</ymax></bndbox></object></annotation>"
+EXPORTS = {
+    "Label Studio": (write_yolo, {"notes.json": '{"categories": [], "info": {}}'}),
+    "Roboflow": (write_yolo, {"README.dataset.txt": "# cats > 2024\n"}),
+    "Darknet": (write_yolo, {"classes.txt": None, "obj.names": "cat\ndog\n"}),
+    "dataset.yaml": (write_yolo, {"classes.txt": None, "dataset.yaml": "names: [cat, dog]"}),
+    "a list without names": (write_yolo, {"classes.txt": None, "data.yaml": "nc: 2", "obj.names": "cat\ndog\n"}),
+    "polygons": (write_yolo, {"labels/b.txt": "1 .3 .1 .4 .1 .4 .3 .3 .3\n"}),
+    "a byte order mark": (write_yolo, {"labels/b.txt": "\ufeff1 .5 .5 .2 .2\n"}),
+    "JSON with comments": (write_yolo, {"settings.json": "{ // mine"}),
+    "XML of another kind": (write_yolo, {"pom.xml": "<project/>"}),
+    "an editor's folder": (write_coco, {".vscode/settings.json": "{ // mine"}),
+    "a notebook's copies": (write_voc, {".ipynb_checkpoints/a-checkpoint.xml": VOC.format("a.png")}),
+    "a macOS archive": (write_coco, {"._instances.json": "\0\5\x16\7"}),
+    "an empty filename": (write_voc, {"b.xml": VOC.format("")}),
+    "an old filename": (write_voc, {"b.xml": VOC.format("IMG_17.JPG")}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_what_the_inspection_calls_good_can_be_read(root, export):
+    write, files = EXPORTS[export]
+    write(root)
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8") if text else (root / name).unlink()
+    report, own = inspect_folder(root, "detection", progress=False), read_boxes(root)
+    assert report.ok, [finding.title for finding in report.findings]
+    assert own.problems == [] and own.classes == ("cat", "dog")
+    assert sum(map(len, own.boxes)) == report.summary["boxes"]
+
+
+def test_a_picture_may_be_named_train(root):
+    write_yolo(root)
+    coloured(root / "images" / "train.png", 9)
+    (root / "labels" / "train.txt").write_text("0 .5 .5 .2 .2")
+    (root / "test.txt").write_text("images/a.png\n")  # a list of pictures
+    own = read_boxes(root)
+    assert own.problems == [] and [len(boxes) for boxes in own.boxes] == [2, 1, 1]
+
+
+def test_a_polygon_gives_the_box_around_it(root):
+    write_yolo(root, "0 .1 .2 .5 .2 .5 .6 .3 .7\n0 .2 .2 .1 .1 .9\n0 .1 .1 .2 .2 .3 .3 .9\n")
+    own = read_boxes(root)
+    assert torch.allclose(own.boxes[0][2], torch.tensor([10.0, 16, 50, 56]))
+    assert torch.allclose(own.boxes[0][3], torch.tensor([15.0, 12, 25, 20]))  # a confidence follows
+    assert said(own, "not 'class x y width height'") == ("a.txt", 5)
+
+
+def test_a_broken_file_beside_good_ones_of_its_format_stops_everything(root):
+    write_coco(root)
+    (root / "val.json").write_text("{")
+    (root / "notes.txt").write_text("nothing")
+    with pytest.raises(DataError, match=r"val\.json:1: not JSON"):
+        read_boxes(root)
+
+
+@pytest.mark.parametrize("pictures", [1, 2, 3])
+def test_few_pictures_leave_an_empty_split_that_counts_nothing(root, pictures):
+    write_yolo(root)
+    data = read_boxes(root).in_memory(32).subset([0, 1, 0][:pictures])
+    parts = np.split(np.arange(pictures), [round(0.6 * pictures), round(0.8 * pictures)])
+    counts = [data.subset(part).counts() for part in parts]
+    assert [c.shape for c in counts] == [(len(part), 2) for part in parts] and torch.cat(counts).sum() > 0
+
+
 @pytest.mark.parametrize(
     ("names", "wanted"),
     [
@@ -298,6 +393,9 @@ def test_what_cannot_be_used_at_all_says_what_is_expected(root, tmp_path):
         ("data.yaml", b"names: {cat: 0}", "names has the keys .'cat'.*whole numbers"),
         ("data.yaml", b"names: {-1: cat}", "names has the number -1"),
         ("classes.txt", b"\xe9", "not UTF-8"),
+        ("classes.txt", b"\n", "classes.txt: no names"),
+        ("classes.txt", b"cat\ndog\ncat\n", "2 classes have the name 'cat'"),
+        ("data.yaml", b"names: {0: cat, 3: cat}", "2 classes have the name 'cat'"),
     ],
 )  # fmt: skip
 def test_a_file_of_nonsense_is_named(root, file, content, words):
@@ -311,6 +409,7 @@ def test_a_file_of_nonsense_is_named(root, file, content, words):
 def test_numbers_that_are_no_digits_are_unknown_classes(root):
     (root / "classes.txt").write_text("cat")
     (root / "a.txt").write_text("² .5 .5 .2 .2\n0 .5 .5 .2 .2\n", encoding="utf-8")
+    (root / "b.txt").touch()  # nothing is on it
     assert [str(p) for p in read_boxes(root).problems] == [
         "a.txt:1: unknown class 'number ²'; left out. Known: cat"
     ]

@@ -52,11 +52,14 @@ class DetectionSet(torch.utils.data.Dataset):
 
     def counts(self) -> torch.Tensor:
         """How many boxes of each class each picture has: (N, number of classes) int64."""
-        return torch.stack([torch.bincount(own, minlength=len(self.classes)) for own in self.labels])
+        counts = torch.zeros(len(self), len(self.classes), dtype=torch.int64)
+        for row, own in zip(counts, self.labels, strict=True):
+            row += torch.bincount(own, minlength=len(self.classes))
+        return counts
 
     def subset(self, indices) -> DetectionSet:
         """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
         part = type(self)(
             self.images[torch.from_numpy(chosen)],
             [self.boxes[i] for i in chosen],
@@ -96,7 +99,11 @@ def bccd(folder: Path, card: Card, split: str, size: int = 640) -> DetectionSet:
 
 
 def digit_scenes(card: Card, split: str, size: int = 640) -> DetectionSet:
-    """Stand-in for pictures with boxes: digits on photographs, as many as the card has, (N, 3, 3·size/4, size)."""
+    """Stand-in for pictures with boxes: digits on photographs, as many as the card has, (N, 3, 3·size/4, size).
+
+    The scenes of ``train`` and ``val`` are other scenes, made of the same digits and photographs; only ``test`` has its own.
+    So a threshold chosen on ``val`` is chosen on things that were trained on.
+    """
     from course_utils.synthetic.scenes import CLASSES, digit_scene, ingredients
 
     parts = list(card.splits) if split == "all" else [split]

@@ -1,4 +1,7 @@
-"""Boxes: their three formats, how much two of them overlap, and what is left when duplicates go."""
+"""Boxes: their three formats, how much two of them overlap, and what is left when duplicates go.
+
+What is not float32 or float64 is computed as float32: an area of pixels overflows narrower types.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def convert(boxes: torch.Tensor, source: str, target: str) -> torch.Tensor:
     """
     for name in (source, target):
         choice(name, FORMATS, "box format", CourseError)
-    a, b, c, d = boxes.unbind(-1)
+    a, b, c, d = _wide(boxes).unbind(-1)
     x1, y1 = (a - c / 2, b - d / 2) if source == "cxcywh" else (a, b)
     wide, high = (c - a, d - b) if source == "xyxy" else (c, d)
     if target == "xyxy":
@@ -39,6 +42,7 @@ def area(boxes: torch.Tensor) -> torch.Tensor:
     >>> area(torch.tensor([[0.0, 0, 3, 2], [5, 0, 3, 2]])).tolist()
     [6.0, 0.0]
     """
+    boxes = _wide(boxes)
     sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0)
     return sides[..., 0] * sides[..., 1]
 
@@ -49,6 +53,7 @@ def pairwise_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     >>> pairwise_iou(torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([[0.0, 0, 4, 4], [2, 0, 6, 4]])).tolist()
     [[1.0, 0.3333333432674408]]
     """
+    a, b = _wide(a), _wide(b)
     corner = torch.maximum(a[:, None, :2], b[None, :, :2])
     sides = (torch.minimum(a[:, None, 2:], b[None, :, 2:]) - corner).clamp(min=0)
     shared = sides[..., 0] * sides[..., 1]
@@ -85,6 +90,7 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float, labels=None
     >>> nms(boxes, torch.tensor([0.8, 0.9, 0.7]), 0.5, labels=torch.tensor([0, 1, 0])).tolist()
     [1, 0, 2]
     """
+    boxes = _wide(boxes)
     if labels is not None and len(boxes):  # each class in a place of its own
         boxes = boxes + (labels * (boxes.max() - boxes.min() + 1)).to(boxes.dtype)[:, None]
     rows = scores.argsort(descending=True, stable=True)
@@ -95,3 +101,7 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float, labels=None
             kept.append(i)
             gone |= close[i]
     return rows[torch.tensor(kept, dtype=torch.int64, device=rows.device)]
+
+
+def _wide(boxes: torch.Tensor) -> torch.Tensor:
+    return boxes if boxes.dtype in (torch.float32, torch.float64) else boxes.float()

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import torch
 
-from course_utils.detection.boxes import nms
+from course_utils.detection.boxes import area, nms
 from course_utils.detection.losses import to_boxes
 from course_utils.detection.points import STRIDES, locations
+from course_utils.errors import CourseError
 
 
 class Detections(NamedTuple):
@@ -32,7 +33,8 @@ def decode(
 
     A place's score for a class is the geometric mean of the class's probability and the centre-ness. What scores less
     than ``score`` goes, then what overlaps a better box of its class by more than ``overlap``; ``most`` are kept.
-    ``size`` is the height and width of the pictures, at which boxes are cut off. Lesson 14; Tian et al., 2019.
+    ``size`` is the height and width of the pictures, at which boxes are cut off; one of which nothing is left goes too.
+    Lesson 14; Tian et al., 2019.
 
     >>> says = torch.full((1, 84, 6), -9.0)
     >>> says[0, 9] = torch.tensor([4.0, 0, 0, 0, 0, 4])
@@ -47,7 +49,8 @@ def decode(
     boxes = to_boxes(outputs[..., -5:-1], points, stride).clamp(min=0).minimum(edge)
     found = []
     for own, scores in zip(boxes, chances, strict=True):
-        places, labels = (scores > score).nonzero(as_tuple=True)
+        good = (scores > score) & (area(own) > 0)[:, None]
+        places, labels = good.nonzero(as_tuple=True)
         scores = scores[places, labels]
         best = scores.argsort(descending=True, stable=True)[: 10 * most]
         own, scores, labels = own[places[best]], scores[best], labels[best]
@@ -60,12 +63,18 @@ def decode(
 def detect(model, images: torch.Tensor, batch_size: int = 8, **options) -> list[Detections]:
     """What ``model`` finds in ``images`` (N, 3, H, W) uint8, on the CPU; ``options`` go to :func:`decode`.
 
+    Raises :class:`CourseError` for pictures of another type.
+
     >>> from course_utils.detection import Detector
     >>> len(detect(Detector(2, 16, pretrained=False), torch.zeros(3, 3, 64, 64, dtype=torch.uint8)))
     3
     """
     from course_utils.meter import eval_mode
 
+    if images.dtype != torch.uint8:
+        raise CourseError(
+            f"the pictures are {images.dtype}. Valid: torch.uint8, 0 to 255. detect divides by 255 itself: leave your division out."
+        )
     device, found = next(model.parameters()).device, []
     with eval_mode(model):
         for part in images.split(batch_size):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
+
+import numpy as np
 
 from course_utils.errors import DataError
 
@@ -40,11 +43,18 @@ class Found(NamedTuple):
     problems: list[tuple[Path, int, str]]
 
 
-def coco(files: Sequence[Path]) -> Found:
-    """COCO's format: one or more JSON files with ``images``, ``annotations`` (``bbox`` as x, y, width, height) and ``categories``."""
-    found, names = Found([], [], (), []), {}
+def coco(files: Sequence[Path], others: Sequence[Path] = ()) -> Found:
+    """COCO's format: one or more JSON files with ``images``, ``annotations`` (``bbox`` as x, y, width, height) and ``categories``.
+
+    Raises :class:`DataError` for a file that is not JSON, unless none is COCO's and ``others`` may hold the boxes.
+    """
+    found, names, broken = Found([], [], (), []), {}, []
     for file in files:
-        parts = _json_parts(file)
+        try:
+            parts = _json_parts(file)
+        except DataError as error:
+            broken.append(error)
+            continue
         if not {"images", "annotations", "categories"} <= set(parts):
             continue
         own = {str(entry.get("id")): str(entry.get("name")) for _, entry in parts["categories"]}
@@ -52,7 +62,10 @@ def coco(files: Sequence[Path]) -> Found:
         pictures = {str(entry.get("id")): str(entry.get("file_name")) for _, entry in parts["images"]}
         found.pictures.extend(PictureRow(file, line, str(e.get("file_name"))) for line, e in parts["images"])
         for line, entry in parts["annotations"]:
-            box = _numbers(entry.get("bbox") or ())
+            if entry.get("iscrowd") == 1:
+                found.problems.append((file, line, "a crowd (iscrowd), not one object; left out"))
+                continue
+            box = _four(entry.get("bbox") or ())
             if box is None:
                 found.problems.append(
                     (file, line, f"bbox is {entry.get('bbox')!r}, not four numbers; left out")
@@ -69,6 +82,8 @@ def coco(files: Sequence[Path]) -> Found:
                     own.get(kind, f"category_id {kind}"),
                 )
             )
+    if broken and (found.pictures or not others):
+        raise broken[0]
     return found._replace(classes=tuple(names))
 
 
@@ -84,67 +99,103 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
         ) as error:  # LookupError: it names an encoding that there is not
             found.problems.append((file, getattr(error, "lineno", 1), f"not XML ({error}); left out"))
             continue
-        named = next((v for path, _, v in values if path == "annotation/filename"), file.stem)
+        named = next((v for path, _, v in values if path == "annotation/filename" and v), file.stem)
         found.pictures.append(PictureRow(file, 1, named))
         thing: dict[str, str] = {}
         for path, line, value in values:
             if path == "annotation/object":  # comes after its parts: a closing tag
-                box = _numbers([thing.get(corner) for corner in ("xmin", "ymin", "xmax", "ymax")])
-                if box is None:
+                box = _four([thing.get(corner) for corner in ("xmin", "ymin", "xmax", "ymax")])
+                if thing.get("difficult") == "1":
+                    found.problems.append(
+                        (file, line, "marked as difficult: unsure even for people; left out")
+                    )
+                elif box is None:
                     found.problems.append((file, line, f"the object {thing} has no four numbers; left out"))
+                elif not thing.get("name"):
+                    found.problems.append((file, line, "the object has no name; left out"))
                 else:
-                    found.boxes.append(BoxRow(file, line, named, tuple(box), thing.get("name", "")))
+                    found.boxes.append(BoxRow(file, line, named, tuple(box), thing["name"]))
                 thing = {}
             elif path.startswith("annotation/object/") and path.count("/") <= 3:
                 part = path.removeprefix("annotation/object/")
-                if part == "name" or part.startswith("bndbox/"):
+                if part in ("name", "difficult") or part.startswith("bndbox/"):
                     thing[part.rpartition("/")[2]] = value
     return found._replace(classes=tuple(classes or sorted({row.label for row in found.boxes})))
 
 
-def yolo(files: Sequence[Path], root: Path) -> Found:
-    """YOLO's format: one text file a picture, a line ``class x y width height`` a box, in fractions, (x, y) the centre."""
-    found = Found([], [], _yolo_classes(root), [])
+def yolo(files: Sequence[Path], lists: Sequence[Path], root: Path) -> Found:
+    """YOLO's format: one text file a picture, a line ``class x y width height`` a box, in fractions, (x, y) the centre.
+
+    A confidence may follow; a polygon, ``class x y x y x y …``, gives the box around it. The first of ``lists`` that has names
+    names the classes. Raises :class:`DataError` if none has, or one of them cannot be read.
+    """
+    found = Found([], [], _yolo_classes(lists, root), [])
     for file in files:
         picture = file.stem  # the ending is that of the picture which is there
         found.pictures.append(PictureRow(file, 1, picture))
-        for line, text in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        rows = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        for line, text in enumerate(rows, start=1):
             if not text.strip():
                 continue
             kind, *rest = text.split()
-            box = _numbers(rest[:4])
-            if box is None or len(rest) not in (4, 5):
+            corners = _yolo_corners(rest)
+            if corners is None:
                 found.problems.append(
                     (file, line, f"{text.strip()!r} is not 'class x y width height'; left out")
                 )
                 continue
-            x, y, wide, high = box
             known = kind.isdecimal() and int(kind) < len(found.classes)
-            corners = (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
             label = found.classes[int(kind)] if known else f"number {kind}"
             found.boxes.append(BoxRow(file, line, picture, corners, label, relative=True))
     return found
 
 
-def _yolo_classes(root: Path) -> tuple[str, ...]:
-    for file in sorted(root.rglob("classes.txt")):
-        return tuple(line.strip() for line in _text(file).splitlines() if line.strip())
-    for file in sorted([*root.rglob("data.yaml"), *root.rglob("data.yml")]):
-        import yaml
+def _yolo_corners(words: list[str]) -> tuple[float, ...] | None:
+    """x1, y1, x2, y2 of a line without its class, or ``None``."""
+    polygon = len(words) >= 6 and len(words) % 2 == 0
+    numbers = _numbers(words) if polygon or len(words) in (4, 5) else None
+    if numbers is None:
+        return None
+    if polygon:
+        points = np.reshape(numbers, (-1, 2))
+        return (*points.min(0).tolist(), *points.max(0).tolist())
+    x, y, wide, high = numbers[:4]
+    return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
 
-        try:
-            document = yaml.safe_load(_text(file))
-        except yaml.YAMLError as error:
-            raise DataError(f"{file}: not YAML ({error}). Mend the file, then try again.") from None
-        names = document.get("names") if isinstance(document, dict) else None
-        if not isinstance(names, (dict, list)):
-            raise DataError(
-                f"{file}: no names. Write names: [first, second, …], in the order of the numbers."
-            )
-        return _by_number(names, file) if isinstance(names, dict) else tuple(map(str, names))
+
+def _yolo_classes(lists: Sequence[Path], root: Path) -> tuple[str, ...]:
+    for file in lists:
+        names = _yolo_names(file)
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise DataError(
+                    f"{file}: {count} classes have the name {name!r}. Give each a name of its own, then try again."
+                )
+        if names:
+            return names
+    if lists:
+        raise DataError(
+            f"{lists[0]}: no names. Write them in the order of the numbers: names: [first, second, …], or one a line in classes.txt."
+        )
     raise DataError(
         f"{root}: YOLO's class numbers need names. Put classes.txt there, one name a line, or data.yaml."
     )
+
+
+def _yolo_names(file: Path) -> tuple[str, ...]:
+    """The names that one file lists in the order of their numbers; none if it lists none."""
+    if file.suffix.lower() in (".txt", ".names"):
+        return tuple(line.strip() for line in _text(file).splitlines() if line.strip())
+    import yaml
+
+    try:
+        document = yaml.safe_load(_text(file))
+    except yaml.YAMLError as error:
+        raise DataError(f"{file}: not YAML ({error}). Mend the file, then try again.") from None
+    names = document.get("names") if isinstance(document, dict) else None
+    if isinstance(names, dict):
+        return _by_number(names, file)
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _by_number(names: dict, file: Path) -> tuple[str, ...]:
@@ -236,10 +287,14 @@ def _xml_values(file: Path) -> list[tuple[str, int, str]]:
     return values
 
 
-def _numbers(values) -> list[float] | None:
+def _four(values) -> list[float] | None:
     """Four numbers, or ``None``."""
+    numbers = _numbers(values)
+    return numbers if numbers and len(numbers) == 4 else None
+
+
+def _numbers(values) -> list[float] | None:
     try:
-        numbers = [float(v) for v in values]
+        return [float(v) for v in values]
     except (TypeError, ValueError):
         return None
-    return numbers if len(numbers) == 4 else None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from course_utils.detection.boxes import area, pairwise_iou
+from course_utils.errors import choice
 
 THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 RECALLS = np.linspace(0, 1, 101)
@@ -29,12 +30,13 @@ class Judged:
 
     @property
     def mean(self) -> float:
-        """The mean over thresholds and classes: COCO's mAP."""
-        return float(np.nanmean(self.ap))
+        """The mean over thresholds and classes: COCO's mAP; NaN where no class has a box."""
+        return _mean(self.ap)
 
     def at(self, threshold: float = 0.5) -> float:
-        """The mean over classes at one threshold of IoU: mAP@50 for 0.5."""
-        return float(np.nanmean(self.ap[self.thresholds.index(threshold)]))
+        """The mean over classes at one threshold of IoU: mAP@50 for 0.5. Raises :class:`CourseError` for one that was not judged."""
+        choice(threshold, self.thresholds, "threshold of IoU")
+        return _mean(self.ap[self.thresholds.index(threshold)])
 
 
 def average_precision(
@@ -67,10 +69,10 @@ def average_precision(
             _matched(one, own, its == k, k, thresholds, areas, most)
             for one, own, its in zip(found, boxes, labels, strict=True)
         ]
-        scores, hits, ignored, wanted = zip(*pictures, strict=True)
-        counts[k] = sum(wanted)
+        counts[k] = sum(wanted for *_, wanted in pictures)
         if counts[k] == 0:
             continue
+        scores, hits, ignored, _ = zip(*pictures, strict=True)
         order = np.argsort(-np.concatenate(scores), kind="mergesort")
         hits, ignored = (np.concatenate(parts, axis=1)[:, order] for parts in (hits, ignored))
         for t in range(len(thresholds)):
@@ -110,7 +112,7 @@ def mistakes(found, boxes, labels, *, overlap: float = 0.5, touch: float = 0.1) 
     for picture, (one, own, its) in enumerate(zip(found, boxes, labels, strict=True)):
         iou, free, explained = pairwise_iou(one.boxes, own), torch.ones(len(own)).bool(), set()
         same = one.labels[:, None] == its[None]
-        for i in range(len(one.boxes)):
+        for i in one.scores.argsort(descending=True, stable=True).tolist():
             fits = torch.where(same[i] & free, iou[i], -1.0)
             if len(own) and fits.max() >= overlap:
                 free[fits.argmax()] = False
@@ -122,6 +124,11 @@ def mistakes(found, boxes, labels, *, overlap: float = 0.5, touch: float = 0.1) 
         lost = [j for j in range(len(own)) if free[j] and j not in explained]
         errors += [_error("missed", picture, own[j], its[j], None) for j in lost]
     return errors
+
+
+def _mean(ap: np.ndarray) -> float:
+    """The mean of what is not NaN, without numpy's warning where nothing is left."""
+    return float("nan" if np.isnan(ap).all() else np.nanmean(ap))
 
 
 def _kind(iou, same, overlap, touch):

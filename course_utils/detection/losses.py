@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from course_utils.detection.boxes import giou
 from course_utils.detection.points import STRIDES, locations, match
+from course_utils.errors import CourseError
 
 
 def focal_loss(logits: torch.Tensor, targets: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0):
@@ -20,24 +21,29 @@ def focal_loss(logits: torch.Tensor, targets: torch.Tensor, alpha: float = 0.25,
     """
     entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     right = torch.exp(-entropy)
-    return (alpha * targets + (1 - alpha) * (1 - targets)) * (1 - right) ** gamma * entropy
+    return (alpha * targets + (1 - alpha) * (1 - targets)) * (1 - right).clamp(min=1e-8) ** gamma * entropy
 
 
 def detection_loss(outputs: torch.Tensor, truth: torch.Tensor, size: tuple[int, int], strides=STRIDES):
     """Focal loss of the classes, GIoU loss of the boxes, cross-entropy of the centre-ness, each per place with a box.
 
     ``outputs``: (N, P, K + 5), as :class:`~course_utils.detection.Detector` gives; ``truth``: (N, M, 5); ``size``: height
-    and width of the pictures. Returns a scalar. Lesson 14; Tian et al., 2019.
+    and width of the pictures. Returns a scalar. Raises :class:`CourseError` for a label of K or more. Lesson 14; Tian et al., 2019.
 
     >>> detection_loss(torch.full((1, 84, 7), -9.0), torch.tensor([[[0.0, 0, 0, 0, -1]]]), (64, 64)).round().item()
     0.0
     """
     outputs = outputs.float()
+    scores, labels = outputs[..., :-5], truth[..., 4]
+    if len(wrong := labels[labels >= scores.shape[-1]]):
+        raise CourseError(
+            f"the truth has a box of class {wrong[0].item():g}, and the outputs know {scores.shape[-1]} classes. Valid: 0 to "
+            f"{scores.shape[-1] - 1}, -1 for padding. Give the detector as many classes as the labels have."
+        )
     points, stride = locations(*size, strides, device=outputs.device)
     wanted = match(truth, points, stride)
     positive = wanted.label >= 0
     count = positive.sum().clamp(min=1)
-    scores = outputs[..., :-5]
     one_hot = F.one_hot(wanted.label.clamp(min=0), scores.shape[-1]) * positive[..., None]
     classes = focal_loss(scores, one_hot.to(scores.dtype)).sum() / count
     boxes = to_boxes(outputs[..., -5:-1], points, stride)[positive]

@@ -34,11 +34,19 @@ class Pyramid(nn.Module):
         self.mean, self.std, self.out_channels = net.input_stats.mean[0], net.input_stats.std[0], width
         for module in self.modules():
             if isinstance(module, _NormBase):
-                module.requires_grad_(False)
+                module.requires_grad_(False).eval()
         for part in (self.stem, *self.stages[:frozen]):
             part.requires_grad_(False)
         self.across = nn.ModuleList(nn.Conv2d(channels, width, kernel_size=1) for channels in CHANNELS)
         self.smooth = nn.ModuleList(nn.Conv2d(width, width, kernel_size=3, padding=1) for _ in CHANNELS)
+
+    def train(self, mode: bool = True):
+        """As every module, but for the normalisations: they keep ImageNet's statistics."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, _NormBase):
+                module.eval()
+        return self
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """The three maps, finest first."""

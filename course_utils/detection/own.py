@@ -17,11 +17,14 @@ from course_utils.data.folders import read_image
 from course_utils.detection.formats import Found, coco, voc, yolo
 from course_utils.errors import DataError
 from course_utils.inspection.folder import Folder, scan, split_of
+from course_utils.inspection.sources import head
 
 LAYOUT = (
     "Expected below it: pictures, and beside them a COCO file (*.json with images, annotations, categories), "
     "Pascal VOC files (one *.xml a picture) or YOLO files (one *.txt a picture, and classes.txt or data.yaml)."
 )
+LISTS = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml")  # name YOLO's classes
+NOTES = ("labels.txt", "license.txt", "train.txt", "val.txt", "test.txt", "trainval.txt")
 
 
 class Problem(NamedTuple):
@@ -80,14 +83,16 @@ def read_boxes(
     folder's root, and by the end of its path; where several fit, the nearest counts, or none.
 
     A box that leaves its picture is cut at the edge; one without area, of an unknown class or of a picture that is missing or
-    damaged is left out. Each such case is a :class:`Problem` with file and line. ``classes`` fixes the names of a Pascal VOC
-    set; by default they are those that occur. Raises :class:`DataError` if there is no usable box. Lesson 14.
+    damaged is left out, and so are COCO's crowds and what Pascal VOC marks as difficult. A picture below ``path`` that no file
+    names is left out too: one that shows nothing needs an empty entry. Each such case is a :class:`Problem` with file and line.
+    Hidden files are skipped. ``classes`` fixes the names of a Pascal VOC set; by default they are those that occur.
+    Raises :class:`DataError` if there is no usable box. Lesson 14.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
     folder = scan(pictures or root)
-    found = _formats(root, len(folder.pictures), classes)
+    found = _formats(scan(root) if pictures else folder, folder, classes)
     problems = [Problem(*p) for p in found.problems]
     boxes, labels, sizes, meant = {}, {}, {}, {}
     for row in found.pictures:
@@ -111,6 +116,10 @@ def read_boxes(
         if label is not None and box is not None:
             boxes[picture].append(box)
             labels[picture].append(label)
+    if not pictures:
+        named = set(meant.values())
+        bare = [file for file in map(root.joinpath, folder.pictures) if file not in named]
+        problems += [Problem(file, 1, "no file of boxes names it; left out") for file in bare]
     if not any(boxes.values()):
         told = "; ".join(map(str, problems[:3])) or "no box"
         raise DataError(f"{root} has no usable box: {told}. {LAYOUT}")
@@ -125,18 +134,29 @@ def read_boxes(
     )
 
 
-def _formats(root: Path, pictures: int, classes) -> Found:
-    """What the files of the one format that is there say."""
-    below = {kind: sorted(root.rglob(f"*.{kind}")) for kind in ("json", "xml", "txt")}
-    notes = {"classes.txt", "readme.txt", "license.txt", "train.txt", "val.txt", "test.txt", "trainval.txt"}
-    below["txt"] = [f for f in below["txt"] if f.name.lower() not in notes]
-    if below["json"]:
-        return coco(below["json"])
-    if below["xml"]:
-        return voc(below["xml"], classes)
-    if below["txt"]:
-        return yolo(below["txt"], root)
-    raise DataError(f"{root} holds {pictures} pictures and no boxes. {LAYOUT}")
+def _formats(labels: Folder, pictures: Folder, classes) -> Found:
+    """What the files of one format say, the first that :func:`~course_utils.inspection.inspect_folder` would see too."""
+    root, lists = labels.root, labels.ending(*LISTS)
+    json = [root / f for f in labels.ending(".json")]
+    xml = [root / f for f in labels.ending(".xml") if _is_voc(labels, f)]
+    txt = [root / f for f in labels.ending(".txt") if f not in lists and not _is_note(root / f, pictures)]
+    if json and ((found := coco(json, xml + txt)).pictures or not xml + txt):
+        return found
+    if xml:
+        return voc(xml, classes)
+    if txt:
+        return yolo(txt, [root / f for f in lists], root)
+    raise DataError(f"{root} holds {len(pictures.pictures)} pictures and no boxes. {LAYOUT}")
+
+
+def _is_voc(labels: Folder, file: str) -> bool:
+    return b"<annotation" in head(labels, file) or "annotations/" in file.lower()
+
+
+def _is_note(file: Path, pictures: Folder) -> bool:
+    """Whether a text is about the whole folder, and not about a picture of its name."""
+    name = file.name.lower()
+    return (name in NOTES or name.startswith("readme")) and not pictures.named(file.stem)
 
 
 def _picture(row, folder: Folder, root: Path, problems) -> Path | None:
@@ -145,9 +165,13 @@ def _picture(row, folder: Folder, root: Path, problems) -> Path | None:
     below = next(base.absolute() for base in (folder.root, root) if at.is_relative_to(base.absolute()))
     parts = at.relative_to(below).parts
     beside = "/".join("images" if part.lower() == "labels" else part for part in parts)  # YOLO's two folders
-    found, why = folder.find(row.name, beside)
-    if found is None:  # a path may begin with the folder's own name
-        found, _ = folder.find(row.name.removeprefix(f"{folder.root.absolute().name}/"), beside)
+    names = [row.name, row.name.removeprefix(f"{folder.root.absolute().name}/")]
+    if row.file.suffix.lower() == ".xml":
+        names.insert(0, row.file.stem)  # in Pascal VOC the file is named as its picture
+    for name in names:
+        found, why = folder.find(name, beside)
+        if found:
+            break
     split = split_of(beside)
     if found and split and split_of(posixpath.dirname(found)) not in ("", split):
         found, why = None, f"only another split has one: {found}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 
 STRIDES = (8, 16, 32)
 REACH = 4  # a level is for boxes whose farthest side lies up to REACH strides away
@@ -50,6 +51,8 @@ def match(truth: torch.Tensor, points: torch.Tensor, stride: torch.Tensor) -> Ta
     >>> match(torch.tensor([[[0.0, 0, 16, 16, 2]]]), points, stride).label.tolist()
     [[2, -1, -1, -1]]
     """
+    if not truth.shape[1]:  # a minimum needs a row
+        truth = F.pad(truth, (0, 0, 0, 1), value=-1.0)
     boxes, labels = truth[..., :4], truth[..., 4]
     to_corner = points[:, None] - boxes[:, None, :, :2]  # (N, P, M, 2)
     from_corner = boxes[:, None, :, 2:] - points[:, None]
@@ -73,6 +76,8 @@ def match(truth: torch.Tensor, points: torch.Tensor, stride: torch.Tensor) -> Ta
 
 def _ranges(stride: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """From and up to which distance a place's level is responsible; the finest from 0, the coarsest without end."""
-    low = torch.where(stride == stride.min(), 0.0, REACH / 2 * stride)
-    high = torch.where(stride == stride.max(), torch.inf, REACH * stride)
+    levels = stride.unique()
+    finer = levels[(torch.searchsorted(levels, stride) - 1).clamp(min=0)]
+    low = torch.where(stride == levels[0], 0.0, REACH * finer)
+    high = torch.where(stride == levels[-1], torch.inf, REACH * stride)
     return low, high
