@@ -7,6 +7,8 @@ import textwrap
 import threading
 import time
 import types
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -198,6 +200,7 @@ def test_endless_answers_are_stopped(answer, capsys):
     result = judge(EXERCISE, answer)
     assert time.monotonic() - began < 10
     assert result.status == "error" and "did not finish" in result.message
+    assert "An import inside the function counts too" in result.message
     assert len(result.printed) < 1200
     assert judge(EXERCISE, correlate).status == "passed", "the next answer runs as if nothing had happened"
     time.sleep(0.1)
@@ -396,6 +399,7 @@ def test_comparison_is_by_meaning():
         ("Stride ", "stride"),
         ((1, 2), torch.Size([1, 2])),
         (True, np.bool_(True)),
+        ([8, 0.25], [Fraction(8), Decimal("0.25")]),
         ({"a": np.ones(2)}, {"a": torch.ones(2)}),
         ({1, 2}, {2, 1}),
         ([np.ones(2), 3], (torch.ones(2), 3.0)),

@@ -122,6 +122,7 @@ def _verdict(exercise: Exercise, answer) -> tuple[str, str, str]:
     if tried.expired:
         text = f"It did not finish {_label(exercise, cases[len(tried.outcomes)])} within {exercise.seconds:g} seconds. "
         text += "Look for a loop that never ends: which line changes its condition? "
+        text += "An import inside the function counts too: move it above. "
         if tried.abandoned:
             text += "It could not be stopped and still runs: restart the kernel if it gets slow."
         return "error", text.rstrip(), tried.printed

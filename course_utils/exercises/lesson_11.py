@@ -63,6 +63,10 @@ def _by_distance(features, targets, queries):
     return classes[((queries[:, None] - means) ** 2).sum(-1).argmin(1)]
 
 
+def _lesson_nearest_mean(features, targets, queries):
+    return np.searchsorted(np.unique(targets), _by_distance(features, targets, queries))
+
+
 def _means_of_raw(features, targets, queries):
     return _by_similarity(features, targets, queries, lambda a: _unit(a.mean(0)[None])[0])
 
@@ -139,6 +143,7 @@ _CURVES = [
     Case([10, 100, 1000], [0.7, 0.75, 0.85], 0.65),
     Case([10, 20, 40, 80, 160], [0.5, 0.75, 0.6, 0.65, 0.9], 0.7),
     Case([10, 20, 40, 80], [0.5, 0.7, 0.6, 0.65], 0.66),
+    Case([10, 100], [0.5, 0.8], 0.8),
 ]
 
 EXERCISES = [
@@ -301,6 +306,14 @@ EXERCISES = [
             Mistake(
                 _by_distance,
                 "That is the Euclidean distance of the raw features: long vectors pull the mean. Scale everything to length 1 first.",
+            ),
+            Mistake(
+                _lesson_nearest_mean,
+                "Two slips: a distance between raw features, where long vectors pull the mean, and the position of the class in the sorted list. Scale to length 1 first, and return the class itself.",
+            ),
+            Mistake(
+                lambda features, targets, queries: _by_distance(_unit(features), targets, _unit(queries)),
+                "The means of unit vectors are shorter than 1, and a distance to them depends on how short. Scale the means to length 1 again.",
             ),
             Mistake(
                 _means_of_raw,

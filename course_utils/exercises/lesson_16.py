@@ -117,6 +117,14 @@ def _at_middle(s, g):
     return ((s[~g] >= t).mean() + (s[g] < t).mean()) / 2
 
 
+def _first_crossing(s, g):
+    order = np.argsort(-s)
+    far = np.cumsum(~g[order]) / (~g).sum()
+    frr = 1 - np.cumsum(g[order]) / g.sum()
+    k = np.argmax(far >= frr)
+    return (far[k] + frr[k]) / 2
+
+
 def _top(values, far, off=0):
     values = np.sort(values)[::-1]
     return values[int(far * len(values)) - 1 + off]
@@ -342,6 +350,7 @@ EXERCISES = [
             Case(*_pairs(3, 20, 200)),
             Case(*_pairs(4, 15, 90, gap=0.7)),
             Case(*_pairs(5, 30, 60, gap=1.4)),
+            Case(*_pairs(16, 12, 70, gap=0.9)),
         ],
         tolerance=1e-6,
         mistakes=[
@@ -365,6 +374,10 @@ EXERCISES = [
                 lambda s, g: 1 - equal_error_at(s, g),
                 "That is one minus the equal error rate: the share that is right at that threshold.",
             ),
+            Mistake(
+                _first_crossing,
+                "You took the first threshold where the false accept rate reaches the false reject rate. The one before may be nearer: take the smallest `abs(far - frr)`.",
+            ),
         ],
         hints=(
             "Both rates are functions of the threshold: one falls, one rises. What is special about the place?",
@@ -381,6 +394,7 @@ EXERCISES = [
             Case(*_pairs(8, 30, 200), *_pairs(9, 20, 150), 0.1),
             Case(*_pairs(10, 60, 300), *_pairs(11, 40, 400), 0.02),
             Case(*_pairs(19, 40, 130, digits=1), *_pairs(20, 30, 200, digits=1), 0.075),
+            Case(*_pairs(12, 60, 100), *_pairs(13, 20, 200), 0.1),
         ],
         mistakes=[
             Mistake(
@@ -418,6 +432,10 @@ EXERCISES = [
             Mistake(
                 lambda cs, cg, s, g, far: (s[~g] >= np.sort(cs[~cg])[-round(far * sum(~cg))]).mean(),
                 "`far` times the number of impostors need not be whole: round it *down*, with `int`. Rounded up, one more than the stated share gets in.",
+            ),
+            Mistake(
+                lambda cs, cg, s, g, far: (s[~g] >= np.sort(cs[~cg])[-int(far * len(cs))]).mean(),
+                "You took `far` of all pairs. k is that share of the impostors alone.",
             ),
         ],
         hints=(
@@ -466,6 +484,7 @@ EXERCISES = [
         cases=[
             Case(_VECTORS, _DIRECTIONS, torch.tensor([0, 1, 2, 0]), **_MARGINS),
             Case(3 * _VECTORS[:2], _DIRECTIONS, torch.tensor([2, 1]), scale=8.0, margin=0.2),
+            Case(_VECTORS[:3], _DIRECTIONS, torch.tensor([0, 1, 0]), **_MARGINS),
         ],
         mistakes=[
             Mistake(
@@ -495,6 +514,10 @@ EXERCISES = [
             Mistake(
                 _arcface_variant(scaled=False),
                 "The scale is missing: cosines lie between -1 and 1, too close for a softmax to become sure.",
+            ),
+            Mistake(
+                _arcface_variant(sign=0),
+                "The margin is missing: those are scaled cosines. Add `margin` to the angle of the true person.",
             ),
         ],
         hints=(

@@ -55,6 +55,11 @@ def _stretched(stored, slope, intercept, level, width):
     return (grey - grey.min()) / (grey.max() - grey.min())
 
 
+def _targets_as_rows(targets, scores):
+    positive, negative = scores[targets][:, None], scores[~targets]
+    return ((positive > negative) + 0.5 * (positive == negative)).mean()
+
+
 def _by_ranks(targets, scores):
     ranks = scores.argsort().argsort()[targets == 1]
     return (ranks.sum() - sum(range(len(ranks)))) / (len(ranks) * (targets == 0).sum())
@@ -144,6 +149,10 @@ EXERCISES = [
             Mistake(
                 _stretched,
                 "You stretched what is there. The ends belong to the window, so that one grey means one value in all pictures.",
+            ),
+            Mistake(
+                lambda s, a, b, c, w: _grey(s * a + b, c - 0.5, w - 1),
+                "That is the standard's formula, half a unit off in the level and one in the width. Here a value equal to the level is exactly 0.5.",
             ),
         ],
         hints=(
@@ -251,6 +260,10 @@ EXERCISES = [
             Mistake(
                 _by_ranks,
                 "`argsort` gives equal scores different ranks; ties share the mean rank.",
+            ),
+            Mistake(
+                _targets_as_rows,
+                "As an index, 0 and 1 are row numbers. Make `targets` True and False first: `targets == 1`.",
             ),
         ],
         hints=(

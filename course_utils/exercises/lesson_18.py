@@ -71,6 +71,17 @@ def _area(box):
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
+def _equal_counts(confidence, right, bins):
+    parts = np.array_split(np.argsort(confidence), bins)
+    return sum(abs((confidence - right)[rows].sum()) for rows in parts) / len(right)
+
+
+def _bins_of_range(confidence, right, bins):
+    low, high = confidence.min(), confidence.max()
+    place = np.minimum(((confidence - low) / (high - low) * bins).astype(int), bins - 1)
+    return sum(abs((confidence - right)[place == k].sum()) for k in range(bins)) / len(right)
+
+
 def _bins(confidence, right, bins):
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [(confidence[place == k] - right[place == k]).mean() for k in range(bins) if (place == k).any()]
@@ -93,12 +104,12 @@ _FRAMES = np.array(
 _FRAMES3 = np.concatenate([_FRAMES, [[[10, 0, 4], [0, 30, 1], [2, 0, 5]]]])
 _INVENTED = np.array([[[10, 0, 1], [0, 8, 0], [0, 0, 0]]])
 _X = np.array([4.0, 8, 12, 18, 25, 33])
-_TOGETHER = np.array([[30, 12, 0], [25, 4, 0], [0, 0, 18], [3, 0, 0]])
+_TOGETHER = np.array([[0, 30, 12], [0, 25, 4], [18, 0, 0], [0, 3, 0]])
 _TOGETHER2 = np.array([[10, 9], [9, 1]])
 _BEFORE, _AFTER = np.array([50.0, 40, 70, 60]), np.array([48.0, 38, 73, 62])
-_RNG = np.random.default_rng(5)
-_SURE = _RNG.random(60) * 0.6 + 0.4
-_RIGHT = (_RNG.random(60) < _SURE**2).astype(float)
+_SURE = np.random.default_rng(5).random(60) * 0.6 + 0.4
+_CHANCE = np.where(_SURE < 0.7, _SURE + 0.25, _SURE - 0.35)
+_RIGHT = (np.random.default_rng(0).random(60) < _CHANCE).astype(float)
 _FEW, _FEWRIGHT = np.array([0.95, 0.91, 0.92, 0.55, 1.0]), np.array([1.0, 1, 1, 1, 0])
 
 EXERCISES = [
@@ -335,6 +346,10 @@ EXERCISES = [
                 lambda m, t, p: 2 * m[linear_sum_assignment(m)].sum() / (t + p),
                 "`linear_sum_assignment` looks for the *smallest* sum: `maximize=True`.",
             ),
+            Mistake(
+                lambda m, t, p: 2 * np.trace(m) / (t + p),
+                "You paired number i with identity i. A tracker hands out its numbers in its own order: look for the best pairs.",
+            ),
         ],
         hints=(
             "How many numbers may one person have over the whole video, if both shall count as right?",
@@ -434,6 +449,14 @@ EXERCISES = [
                     calibration_error(c[c < 1], r[c < 1], b) * (c < 1).mean() + (c - r)[c == 1].sum() / len(r)
                 ),
                 "A confidence of exactly 1 got a bin of its own, one too many. It belongs to the last one.",
+            ),
+            Mistake(
+                _equal_counts,
+                "Your bins hold equally many predictions. Asked for are equally wide ones from 0 to 1.",
+            ),
+            Mistake(
+                _bins_of_range,
+                "Your bins divide the range that occurs. Asked for are equal parts of 0 to 1.",
             ),
         ],
         hints=(

@@ -145,6 +145,8 @@ EXERCISES = [
             Case(np.array([[1.0]]), np.array([[1.5]]), 1e-6, 0.4),
             Case(np.array([[1.0]]), np.array([[1.0 + 1.005e-4]]), 1e-6, 1e-4),
             Case(_P, _P, 0.0, 0.0),
+            Case(np.array([[0.5, 0.5]]), np.array([[0.5, np.nan]]), 1e-6, 1e-4),
+            Case(np.array([[0.5]]), np.array([[-0.5]]), 1e-6, 1e-4),
         ],
         mistakes=[
             Mistake(
@@ -198,7 +200,12 @@ EXERCISES = [
         id="20.2",
         title="Affine quantisation to uint8",
         reference=to_uint8,
-        cases=[Case(_X, -1.0, 2.0), Case(_X, -0.37, 1.9), Case(np.array([2.0, 3.1, 5.9, 0.0]), 2.0, 6.0)],
+        cases=[
+            Case(_X, -1.0, 2.0),
+            Case(_X, -0.37, 1.9),
+            Case(np.array([2.0, 3.1, 5.9, 0.0]), 2.0, 6.0),
+            Case(np.array([-6.5, -2.0, -4.1, 0.0]), -6.0, -2.0),
+        ],
         mistakes=[
             Mistake(
                 lambda x, a, b: _affine(x, a, b, zero_point=False),
@@ -209,12 +216,20 @@ EXERCISES = [
                 "You rounded down. That moves every number by half a step on average, and a layer adds up a thousand of them.",
             ),
             Mistake(
+                lambda x, a, b: _affine(x, a, b, rounding=np.trunc),
+                "You cut off what follows the point, as `astype(int)` does, which moves every number towards zero. Round to the nearest: `np.round`.",
+            ),
+            Mistake(
                 lambda x, a, b: _affine(x, a, b, levels=256),
                 "256 codes have 255 steps between them: the scale is `(high - low) / 255`.",
             ),
             Mistake(
                 lambda x, a, b: _affine(x, a, b, clip=False),
                 "A value outside the range got a code outside 0 to 255. Stored in a byte it would wrap around, and the largest become the smallest: clip.",
+            ),
+            Mistake(
+                lambda x, a, b: _affine(x, a, b, clip=False) % 256,
+                "A byte wraps around: a code above 255 starts again at 0. Clip to 0 and 255 before `astype(np.uint8)`.",
             ),
             Mistake(
                 lambda x, a, b: _affine(x, a, b, widen=False),
@@ -239,7 +254,12 @@ EXERCISES = [
         id="20.3",
         title="The latency that a promise needs",
         reference=tail_latency,
-        cases=[Case(_TIMES, 3, 0.99), Case(_TIMES, 3, 0.5), Case(_TIMES[3:43], 0, 0.95)],
+        cases=[
+            Case(_TIMES, 3, 0.99),
+            Case(_TIMES, 3, 0.5),
+            Case(_TIMES[3:43], 0, 0.95),
+            Case(_TIMES[3:43], 0, 0.53),
+        ],
         mistakes=[
             Mistake(
                 lambda t, w, q: t[w:].mean(),
@@ -276,6 +296,10 @@ EXERCISES = [
             Mistake(
                 lambda t, w, q: np.sort(t[w:])[int(q * len(t[w:]))],
                 "Right only where share · n is no whole number: round up, then subtract 1.",
+            ),
+            Mistake(
+                lambda t, w, q: np.sort(t[w:])[round(q * len(t[w:])) - 1],
+                "You rounded the rank to the nearest. Below one half that is down, and fewer than the share kept this time: round up.",
             ),
         ],
         hints=(
