@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from operator import itemgetter
 from pathlib import Path
@@ -72,7 +73,8 @@ def run(
         ),
     ] = 1,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="write the runs there as JSON")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="write the runs that recorded results there as JSON"),
     ] = None,
 ) -> None:
     """Execute lessons in fresh kernels and check their thresholds."""
@@ -86,6 +88,8 @@ def run(
         "SEED": seed if seed == "auto" else int(seed),
     }
     parameters = {k: v for k, v in settings.items() if v != "auto"} | _assignments(set_ or [])
+    if json_file and json_file.is_dir():
+        raise CourseError(f"--json {str(json_file)!r} is a folder. Give a file; nothing was run.")
     chosen = _chosen(lessons)
     for lesson in chosen:
         runner.checked_parameters(lesson, parameters)
@@ -100,20 +104,19 @@ def run(
         )
         for problem in outcome.problems:
             print(f"  FAILED: {problem}")
-    if json_file:
-        results.write(sorted((outcome.run for outcome in outcomes), key=itemgetter("lesson")), json_file)
+        if json_file:
+            runs = [outcome.run for outcome in outcomes if outcome.run["metrics"]]
+            results.write(sorted(runs, key=itemgetter("lesson")), json_file)
     raise typer.Exit(0 if all(outcome.ok for outcome in outcomes) else 1)
 
 
 def _assignments(texts: list[str]) -> dict:
-    import yaml
-
     values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise CourseError(f"--set {text!r} is not of the form NAME=VALUE.")
-        values[name] = yaml.safe_load(value) if value else ""
+        values[name] = value
     return values
 
 
@@ -200,7 +203,7 @@ def inspect(
         print(f"wrote {html}")
     if json_file:
         text = json.dumps(report.document(found), indent=1, ensure_ascii=False)
-        json_file.write_text(text + "\n", encoding="utf-8")
+        json_file.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         print(f"wrote {json_file}")
     raise typer.Exit(0 if found.ok else 1)
 
@@ -219,7 +222,7 @@ def new(
 
     for file in project.create(lesson, folder, data):
         print(file)
-    print(f"Next: cd {folder} && python train.py")
+    print(f"Next: cd {shlex.quote(str(folder))} && python train.py")
 
 
 @app.command()

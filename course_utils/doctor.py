@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from course_utils.runner import machine
-from course_utils.runtime import cache_dir, mirror, versions
+from course_utils.runtime import cache_dir, mirror, versions, without_login
 
 
 def findings() -> Iterator[tuple[str, bool, str]]:
@@ -22,10 +22,12 @@ def findings() -> Iterator[tuple[str, bool, str]]:
     )
     yield "machine", True, machine()
     yield "versions", True, ", ".join(f"{k} {v}" for k, v in versions().items() if k != "python")
-    yield _torch()
-    yield "matmul", True, f"{gemm_gflops():.0f} GFLOP/s in float32"
+    torch = _torch()
+    yield torch
+    if torch[1]:
+        yield "matmul", True, f"{gemm_gflops():.0f} GFLOP/s in float32"
     yield _cache()
-    yield "mirror", True, mirror() or "none (COURSE_MIRROR is not set)"
+    yield "mirror", True, without_login(mirror() or "none (COURSE_MIRROR is not set)")
     free = shutil.disk_usage(".").free / 1e9
     yield "disk", free > 1, f"{free:.0f} GB free here"
 
@@ -64,6 +66,6 @@ def _torch() -> tuple[str, bool, str]:
 def _cache() -> tuple[str, bool, str]:
     folder = cache_dir()
     existing = next(p for p in [folder, *folder.parents] if p.exists())
-    if os.access(existing, os.W_OK):
+    if existing.is_dir() and os.access(existing, os.W_OK):
         return "cache", True, f"{folder} (change it with COURSE_CACHE)"
     return "cache", False, f"{folder} cannot be written. Set COURSE_CACHE to a folder of your own."

@@ -161,6 +161,8 @@ class Loop:
                 self.meter.flush()
                 self._check_loss(s.batch - 1)
                 save_run(self)
+        self.meter.flush()  # waits for a GPU's queue, which belongs to the epoch's seconds
+        s.seconds = time.perf_counter() - started
 
     def _measure(self, X, y, outputs, loss) -> None:
         """Note the batch's numbers; stop before a step is taken on a loss that is not finite."""

@@ -41,16 +41,19 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+for stream in (sys.stdout, sys.stderr):
+    if hasattr(stream, "reconfigure"):  # that of a notebook has no such method
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a pipe on Windows cannot take → as it is
 settings = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 for name, value in settings.items():
-    parser.add_argument(f"--{name}", default=value, type=type(value), help=f"now {value!r}")
+    parser.add_argument(f"--{name}", default=value, type=type(value), help=f"now {value!r}".replace("%", "%%"))
 parser.add_argument("--checkpoints", metavar="FOLDER", help="one that every machine sees and that outlives it")
 settings = vars(parser.parse_args())
 if checkpoints := settings.pop("checkpoints"):
     os.environ["COURSE_CHECKPOINTS"] = checkpoints
 if int(os.environ.get("RANK", 0)):  # of several processes the first one speaks and writes
-    sys.stdout = open(os.devnull, "w")
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")
     scratch = tempfile.TemporaryDirectory()  # goes with the process
     os.environ["COURSE_RUNS"] = scratch.name
 else:
@@ -107,7 +110,7 @@ def create(lesson: str, folder: str | Path, data: str | Path) -> list[Path]:
     """Write the project of one application lesson into a new folder; gives the files.
 
     ``lesson``: its number or name; ``data``: the reader's folder, for the notebook's ``DATA_DIR``. Raises
-    :class:`CourseError` for a lesson without own data, a folder that is not empty, or data that are not there.
+    :class:`CourseError` for a lesson without own data, a folder that is not empty or lies inside the data, or data that are not there.
 
     >>> create("07", "mine", ".")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -118,6 +121,10 @@ def create(lesson: str, folder: str | Path, data: str | Path) -> list[Path]:
     if not data.is_dir():
         raise CourseError(
             f"--data {str(data)!r} is {'a file' if data.exists() else 'not there'}. Give your folder of pictures."
+        )
+    if folder.resolve().is_relative_to(data.resolve()):
+        raise CourseError(
+            f"{str(folder)!r} lies inside the data {str(data)!r}: its figures would count as pictures. Give a folder beside it."
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(
@@ -133,7 +140,9 @@ def create(lesson: str, folder: str | Path, data: str | Path) -> list[Path]:
     files = {
         f"{entry.name}.ipynb": json.dumps(nb, indent=1, ensure_ascii=False) + "\n",
         "train.py": SCRIPT.substitute(words, code=_script(nb)),
-        "config.toml": "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()),
+        "config.toml": "".join(
+            f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items()
+        ),
         "requirements.txt": f"cnn-course @ git+{address}@{tag}\npytest\n",
         "README.md": README.substitute(words, data=data.resolve().as_posix()),
         "test_smoke.py": SMOKE.substitute(words),

@@ -32,9 +32,8 @@ def render(lesson: Lesson, progress: bool = True) -> Path:
 
     nb = runner.read_notebook(lesson.path)
     notebooks.stamp(nb, lesson)
-    nbformat.write(nb, lesson.path)
     with tempfile.TemporaryDirectory() as folder, runner.environment(**SETTINGS):
-        outcome = runner.run(lesson, {}, Path(folder), progress=progress)
+        outcome = runner.run(lesson, {}, Path(folder), progress=progress, nb=nb)
         executed = runner.read_notebook(outcome.notebook)
     problems = outcome.problems + complaints(executed)
     if problems:

@@ -43,7 +43,7 @@ RUN = {
     "commit": {"type": ["string", "null"]},
     "code_hash": {"type": ["string", "null"]},
 }
-SCHEMA = {"type": "array", "items": _exactly(RUN)}
+SCHEMA = {"type": "array", "minItems": 1, "items": _exactly(RUN)}
 
 
 def read(path: Path) -> list[dict]:
@@ -74,7 +74,15 @@ def add(source: Path) -> list[Path]:
     """Take the runs of a file into results/<lesson>.json.
 
     A run replaces those of its kind (profile, device, real data or not) from the same machine or from other code.
+    Raises :class:`CourseError`, before anything is written, for a run on the reader's own pictures.
     """
+    runs = read(source)
+    for run in runs:
+        if own := [name for name, words in run["data"].items() if words == "own pictures"]:
+            raise CourseError(
+                f"{source}: {run['lesson']} ran on your own pictures {own[0]!r}; results/ holds the course's data only. "
+                "Take that run out of the file; nothing was written."
+            )
 
     def kind(run):
         return run["profile"], run["device"], tuple(map(is_stand_in, run["data"].values()))
@@ -84,7 +92,7 @@ def add(source: Path) -> list[Path]:
         return kind(old) == kind(new) and not elsewhere
 
     changed = []
-    for run in read(source):
+    for run in runs:
         path = RESULTS / f"{run['lesson']}.json"
         kept = [old for old in stored(Lesson(run["lesson"])) if not replaced(old, run)]
         write(sorted([*kept, run], key=lambda run: (kind(run), run["machine"])), path)
@@ -108,13 +116,18 @@ def source_words(data: dict[str, str]) -> str:
 
 
 def headline(runs: list[dict]) -> list[dict]:
-    """The run of each device that says most: a full one before a fast one, then the newest.
+    """The run of each device that says most: a full one before a fast one, real data before a stand-in, then the newest.
 
-    >>> runs = [{"device": "cpu", "profile": p, "date": d} for p, d in [("full", "2026-01-01"), ("fast", "2026-02-01")]]
-    >>> [run["profile"] for run in headline(runs)]
-    ['full']
+    >>> told = [("fast", "cache", 3), ("full", "generated: x", 2), ("full", "cache", 1)]
+    >>> runs = [{"device": "cpu", "profile": p, "data": {"bccd": d}, "date": f"2026-0{m}-01"} for p, d, m in told]
+    >>> [run["date"] for run in headline(runs)]
+    ['2026-01-01']
     """
-    ordered = sorted(runs, key=lambda run: (run["profile"] == "full", run["date"]))
+
+    def rank(run):
+        return run["profile"] == "full", not any(map(is_stand_in, run["data"].values())), run["date"]
+
+    ordered = sorted(runs, key=rank)
     return list({run["device"]: run for run in ordered}.values())
 
 

@@ -59,7 +59,7 @@ def number(metric: dict) -> str:
 
 
 def checked_parameters(lesson: Lesson, parameters: dict) -> dict:
-    """Return the parameters for a notebook, with ``DATA_DIR`` made absolute, since a kernel works elsewhere.
+    """Return the parameters for a notebook, with ``DATA_DIR`` and ``WEIGHTS`` made absolute, since a kernel works elsewhere.
 
     Raises :class:`CourseError` for one that the notebook does not have, and for a folder that does not exist.
     """
@@ -71,17 +71,19 @@ def checked_parameters(lesson: Lesson, parameters: dict) -> dict:
             raise CourseError(
                 f"lesson {lesson.name} has no parameter {name!r}. Parameters: {', '.join(known)}."
             )
-    if folder := parameters.get("DATA_DIR"):
-        if not Path(folder).is_dir():
-            raise CourseError(
-                f"DATA_DIR is {str(folder)!r}, and there is no such folder. Name one that holds your data."
-            )
-        return parameters | {"DATA_DIR": str(Path(folder).resolve())}
-    return parameters
+    given = [name for name in ("DATA_DIR", "WEIGHTS") if parameters.get(name)]
+    found = parameters | {name: str(Path(parameters[name]).expanduser().resolve()) for name in given}
+    if "DATA_DIR" in given and not Path(found["DATA_DIR"]).is_dir():
+        raise CourseError(
+            f"DATA_DIR is {str(parameters['DATA_DIR'])!r}, and there is no such folder. Name one that holds your data."
+        )
+    return found
 
 
-def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, progress=True) -> Outcome:
-    """Execute one lesson in a fresh kernel and write the executed notebook to ``out``.
+def run(
+    lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, progress=True, nb=None
+) -> Outcome:
+    """Execute one lesson, or ``nb`` in place of its file, in a fresh kernel and write the executed notebook to ``out``.
 
     ``parameters`` are injected by papermill; those at ``"auto"`` follow the environment. The outcome lists as
     problems: a failed cell, a missing record, a missed threshold, and with solutions an exercise not passed.
@@ -94,7 +96,7 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
     from course_utils import notebooks
 
     parameters = checked_parameters(lesson, parameters)
-    nb = read_notebook(lesson.path)
+    nb = read_notebook(lesson.path) if nb is None else nb
     code = notebooks.code_hash(nb)
     if with_solutions:
         _fill_in_solutions(nb)
@@ -103,7 +105,9 @@ def run(lesson: Lesson, parameters: dict, out: Path, *, with_solutions=False, pr
     profile = runtime.resolve("", parameters.get("PROFILE", "auto"), "auto", "auto", 0).profile
     problems, begun, commit, began = [], [], _commit(), time.perf_counter()
     try:
-        with environment(COURSE_RUNS=str(out.resolve() / "runs")):
+        with environment(
+            COURSE_RUNS=str(out.resolve() / "runs"), COURSE_CACHE=str(runtime.cache_dir().resolve())
+        ):
             executed = papermill.execute_notebook(
                 nb,
                 str(target),
@@ -243,6 +247,8 @@ def _bar(lesson: Lesson) -> dict:
 
 
 def _commit() -> str | None:
+    if not (ROOT / ".git").exists():  # git would look further up, and find the reader's own repository
+        return None
     try:
         ask = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

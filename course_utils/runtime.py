@@ -11,6 +11,7 @@ import operator
 import os
 import platform
 import random
+import re
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -207,12 +208,21 @@ def cache_dir() -> Path:
     """The folder for fetched data: ``COURSE_CACHE``, else the user's cache folder."""
     import pooch
 
-    return Path(os.environ.get("COURSE_CACHE") or pooch.os_cache("cnn-course"))
+    return Path(os.environ.get("COURSE_CACHE") or pooch.os_cache("cnn-course")).expanduser()
 
 
 def mirror() -> str | None:
     """The folder or URL that is tried before the public sources: ``COURSE_MIRROR``."""
     return os.environ.get("COURSE_MIRROR") or None
+
+
+def without_login(address: str | Path) -> str:
+    """An address as it may be printed: without the user and the password that may stand in it.
+
+    >>> without_login("https://ada:secret@example.org/data"), without_login("mirror/a@b")
+    ('https://example.org/data', 'mirror/a@b')
+    """
+    return re.sub("(?<=://)[^/]*@", "", str(address))
 
 
 def peak_memory_mb() -> float:

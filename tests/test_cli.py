@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from test_runner import RECORD, START
 
-from course_utils import cli, results, runner
+from course_utils import cli, doctor, results, runner, runtime
 from course_utils.data.archives import ArchiveError
 
 
@@ -42,6 +42,30 @@ def test_run_prints_a_line_and_writes_json(write_lesson, monkeypatch, tmp_path, 
     assert line.startswith("01_convolution") and "score 4.5" in line and " MB" in line
 
 
+def test_json_holds_what_was_measured_before_an_interrupt(write_lesson, monkeypatch, tmp_path):
+    lesson = write_lesson(START, RECORD)
+    metrics = {"score": {"value": 0.5, "low": None, "high": None, "n": None, "unit": None}}
+    record = {"profile": "full", "device": "cpu", "seeds": [0], "peak_memory_mb": 100, "metrics": metrics}
+
+    def run_all(*_, **__):
+        for said in ({}, record):
+            run = runner._as_run(lesson, said, 1.0, None, "x")
+            yield runner.Outcome(lesson, run, [] if said else ["the kernel died"], tmp_path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_all", run_all)
+    assert call(monkeypatch, "run", "--json", tmp_path / "r.json") != 0
+    (run,) = results.read(tmp_path / "r.json")
+    assert run["metrics"] == metrics
+
+
+def test_values_of_set_stay_text():
+    texts = ["A=2024", "B=no", "C=photos #2", "D=a: b", "E=", "SEED=3"]
+    values = cli._assignments(texts)
+    assert list(values.values()) == ["2024", "no", "photos #2", "a: b", "", "3"]
+    assert runtime.resolve("", "auto", "auto", "auto", values["SEED"]).seed == 3
+
+
 def test_a_failed_lesson_is_exit_code_1(write_lesson, monkeypatch, tmp_path, capsys):
     write_lesson(START, RECORD, expect={"fast": {"any": {"score": {"min": 9}}}})
     assert call(monkeypatch, "run", "--out", tmp_path / "o") == 1
@@ -58,6 +82,7 @@ def test_a_failed_lesson_is_exit_code_1(write_lesson, monkeypatch, tmp_path, cap
         (["run", "--device", "tpu"], "unknown device 'tpu'"),
         (["run", "--seed", "one"], "SEED is 'one'"),
         (["run", "--set", "EPOCHS=3"], "no parameter 'EPOCHS'"),
+        (["run", "--json", "."], "--json '.' is a folder"),
         (["run", "--set", "EPOCHS"], "not of the form NAME=VALUE"),
         (["data", "verify", "imagenet"], "imagenet"),
         (["run", "--jobs", "0"], "0 is not in the range"),
@@ -87,6 +112,18 @@ def test_list_data_and_doctor(capfd):
     doctor = course("doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert "GFLOP/s" in doctor.stdout and "torch" in doctor.stdout
+
+
+def test_doctor_says_what_is_wrong(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "torch", None)
+        patch.setenv("COURSE_CACHE", str(tmp_path / "file"))
+        patch.setenv("COURSE_MIRROR", "https://ada:secret@example.org/m")
+        found = {name: (ok, text) for name, ok, text in doctor.findings()}
+    assert not found["torch"][0] and "Install torch" in found["torch"][1] and "matmul" not in found
+    assert not found["cache"][0] and "cannot be written" in found["cache"][1]
+    assert found["mirror"] == (True, "https://example.org/m")
 
 
 def test_a_fetch_that_fails_is_exit_code_1_and_leaves_the_cache_empty(monkeypatch, tmp_path, capsys):

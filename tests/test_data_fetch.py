@@ -253,6 +253,13 @@ def test_a_relative_mirror_is_found_from_the_projects_root(server, cache, tmp_pa
     assert fetch(make_card(server)) == "mirror"
 
 
+@pytest.mark.parametrize("page", [None, zipped({})], ids=["absent", "empty"])
+def test_the_login_of_a_mirror_is_not_printed(server, cache, monkeypatch, page):
+    server.pages["/m/toy/toy.zip"] = page
+    monkeypatch.setenv("COURSE_MIRROR", server.url.replace("://", "://ada:secret@") + "/m")
+    assert "secret" not in fails(make_card(server), f"mirror {server.url}/m/toy/toy.zip")
+
+
 @pytest.mark.parametrize("fault", ["absent", "truncated", "altered", "other"])
 def test_a_bad_mirror_is_passed_over_and_never_written_to(server, cache, tmp_path, monkeypatch, fault):
     path = tmp_path / "mirror" / "toy" / "toy.zip"
@@ -755,9 +762,10 @@ def test_without_locks_a_fetch_still_works_and_leaves_fresh_folders_alone(server
     assert contents(cache)[0] == ".toy-fresh" and ".toy-old" not in contents(cache)
 
 
-def test_a_wrong_timeout_is_named(server, cache, monkeypatch):
-    monkeypatch.setenv("COURSE_TIMEOUT", "soon")
-    with pytest.raises(DataError, match="COURSE_TIMEOUT is 'soon'"):
+@pytest.mark.parametrize("text", ["soon", "0", "-3", "nan", "inf", "1e30"])
+def test_a_wrong_timeout_is_named(server, cache, monkeypatch, text):
+    monkeypatch.setenv("COURSE_TIMEOUT", text)
+    with pytest.raises(DataError, match=f"COURSE_TIMEOUT is '{text}'. Valid: a number of seconds above 0"):
         fetch(make_card(server))
 
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from course_utils.data import forget_sources, sources_used
-from course_utils.data.folders import image_folder, read_image
+from course_utils.data.folders import image_folder, read_image, read_square
 from course_utils.errors import DataError
 
 RED = (200, 30, 30)
@@ -137,11 +137,51 @@ def test_a_folder_that_is_none(tmp_path, make, words):
         image_folder(path)
 
 
-def test_split_folders_are_recognised(tmp_path):
-    for split in ("train", "val"):
-        (tmp_path / split / "cats").mkdir(parents=True)
-    with pytest.raises(DataError, match="split folders train, val"):
+@pytest.mark.parametrize(
+    "names",
+    [("train", "val"), ("train",), ("test", "train", "unlabelled"), ("test_set", "training_set"), ("seg_pred", "seg_test", "seg_train"), ("Test Images", "Train Images")],
+)  # fmt: skip
+def test_split_folders_are_recognised(tmp_path, names):
+    for name in names:
+        (tmp_path / name / "cats").mkdir(parents=True)
+    splits = [name for name in names if name not in ("unlabelled", "seg_pred")]
+    with pytest.raises(DataError, match=f"split folders {', '.join(splits)}, not classes.*{splits[0]}"):
         image_folder(tmp_path)
+
+
+def test_one_class_may_be_called_train(tmp_path):
+    for name in ("bus", "train"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (5, 5)).save(tmp_path / name / "a.png")
+    assert image_folder(tmp_path).classes == ("bus", "train")
+
+
+def test_what_programs_leave_behind_is_no_picture(folder):
+    for name in (".ipynb_checkpoints/1.png", "__MACOSX/1.png", "__pycache__/1.png", "._1.png"):
+        for place in (folder, folder / "cats"):
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_bytes((folder / "cats" / "rgb.png").read_bytes())
+    data = image_folder(folder)
+    assert data.classes == ("cats", "dogs") and len(data) == 8 and len(data.skipped) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("a.jpg", (5, 40)), ("a.jpg", (40, 5)), ("a.jpg", (1, 1)), ("a.jfif", (30, 20))]
+)
+def test_every_jpeg_is_a_picture(folder, name, size):
+    Image.new("RGB", size).save(folder / "cats" / name, "JPEG")
+    assert folder / "cats" / name in image_folder(folder).paths
+
+
+def test_broken_exif_data_are_named_and_stop_nothing_else(folder):
+    exif, file = Image.Exif(), folder / "cats" / "exif.jpg"
+    exif[0x0112], exif[0x0131] = 6, "abc"
+    Image.new("RGB", (24, 24)).save(file, exif=exif)
+    file.write_bytes(file.read_bytes().replace(b"\x011\0\2", b"\1\0\0\2"))  # a text where the width stands
+    data = image_folder(folder)
+    assert len(data) == 8 and "damaged" in dict(data.skipped)[file]
+    with pytest.raises(DataError, match=r"exif\.jpg cannot be read: it is damaged"):
+        read_image(file)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text"])
@@ -160,3 +200,9 @@ def test_a_file_that_vanishes_after_the_scan_is_named(folder):
     data.paths[0].unlink()
     with pytest.raises(DataError, match="cannot be read: it is not there"):
         data[0]
+
+
+def test_a_picture_is_averaged_where_it_shrinks(tmp_path):
+    stripes = np.repeat(np.arange(64)[None] % 2 * 255, 64, 0).astype(np.uint8)
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    assert np.abs(read_square(tmp_path / "stripes.png", 8)[:, 1:-1].astype(int) - 127.5).max() < 5

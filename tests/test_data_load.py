@@ -1,6 +1,7 @@
 """One contract over every card, then what is special about each set."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from course_utils import paths, runtime
 from course_utils.data import DataSet, card, cards, fetch, forget_sources, load, sources_used, verify
 from course_utils.data.builders import BUILDERS, STAND_INS
+from course_utils.data.folders import ImageFolder
+from course_utils.data.segmentation import MaskSet
 from course_utils.errors import DataError
 
 NAMES = sorted(cards())
@@ -198,13 +201,41 @@ def test_photographs():
 
 def test_subset_takes_indices_masks_and_tensors():
     data = load("digits", "test")
-    for chosen in ([3, 1], np.array([3, 1]), torch.tensor([3, 1])):
+    for chosen in ([3, 1], np.array([3, 1]), np.array([1, 3])[::-1], torch.tensor([3, 1])):
         assert data.subset(chosen).targets.tolist() == data.targets[[3, 1]].tolist()
     assert len(data.subset(data.targets == 3)) == 46
     assert len(data.subset([])) == 0
     loader = torch.utils.data.DataLoader(data, batch_size=64)
     images, targets = next(iter(loader))
     assert images.shape == (64, 1, 8, 8) and targets.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DataSet(torch.zeros(3, 1, 4, 4), torch.arange(3), "abc", {"row": np.arange(3)}),
+        MaskSet(torch.zeros(3, 1, 4, 4), torch.arange(3)[:, None, None].expand(3, 4, 4), "abc"),
+        ImageFolder(["a", "b", "c"], [0, 1, 2], "abc"),
+    ],
+    ids=lambda data: type(data).__name__,
+)
+def test_every_kind_of_set_takes_the_same_subsets(data):
+    for chosen in (np.arange(3)[::-1], [-1, 1, 0], torch.tensor([2, 1, 0])):
+        assert data.subset(chosen).targets.reshape(3, -1)[:, 0].tolist() == [2, 1, 0]
+    for none in ([], np.zeros(3, bool), np.zeros(0, int), ()):
+        assert len(data.subset(none)) == 0
+    for wrong in ([3], [True, False]):
+        with pytest.raises(IndexError):
+            data.subset(wrong)
+
+
+def test_a_set_whose_pictures_belong_to_another_is_not_had_without_them(monkeypatch, capsys):
+    wrong = lambda card, folder: {} if card.name == "white_cells" else dict.fromkeys(card.files, "missing")  # noqa: E731
+    monkeypatch.setattr(sys.modules["course_utils.data.fetch"], "_wrong", wrong)
+    with pytest.raises(DataError, match="bccd: the file"):
+        fetch("white_cells")
+    assert load("white_cells", "val", source="auto", size=64).source == card("white_cells").embedded
+    assert "bccd: the file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -526,3 +526,13 @@ def test_the_readers_own_interrupt_still_works():
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[0] == "interrupted\n"
+
+
+def test_a_known_mistake_that_overwrites_its_argument_is_told_of_both():
+    def slopes(dy, x, scale):
+        dy *= scale[:, None, None]
+        return dy, (dy * x).sum((0, 2, 3))
+
+    assert judge(bank.find("07.2"), slopes).message.endswith(
+        "It also changes argument 1 of its caller, which may be the cause: work on a copy."
+    )

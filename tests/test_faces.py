@@ -76,6 +76,22 @@ def test_aligned_faces_have_their_landmarks_on_the_template():
     assert np.median([float(p) / image.float().mean() for p, image in zip(pupils, eyes, strict=True)]) < 0.6
 
 
+def test_a_face_that_shrinks_is_averaged_and_any_other_is_as_before():
+    places = f.TEMPLATE * (92, 112)
+    board = torch.from_numpy((np.indices((1120, 920)).sum(0) // 2 % 2 * 255).astype(np.uint8))[None, None]
+    small = f.aligned(board, 10 * places[None] + 4.5, (112, 92)).float()
+    assert small.std() < 3 and small.mean() == pytest.approx(127.5, abs=1)
+    same = torch.randint(0, 256, (1, 1, 1120, 920), dtype=torch.uint8)
+    both = f.aligned(torch.cat([board, same]), np.stack([10 * places + 4.5, places]), (112, 92))
+    assert torch.equal(both[:1].float(), small) and torch.equal(both[1:], same[:, :, :112, :92])
+
+
+@pytest.mark.parametrize("landmarks", [np.zeros((2, 5, 2)), np.ones((3, 5, 2)), f.TEMPLATE, np.eye(2)[None]])
+def test_landmarks_that_do_not_fit_are_named(landmarks):
+    with pytest.raises(CourseError, match="landmarks"):
+        f.aligned(torch.zeros(2, 1, 112, 92, dtype=torch.uint8), landmarks, (112, 92))
+
+
 def test_arcface_without_margin_is_softmax_of_cosines_and_a_margin_makes_it_harder():
     torch.manual_seed(0)
     x, y = torch.randn(8, 5), torch.arange(8) % 3
@@ -210,9 +226,29 @@ def test_intervals_of_both_rates_are_those_of_people_drawn_by_hand():
         assert low < rate < high
 
 
+def test_no_error_seen_is_no_error_of_zero():
+    person = np.repeat(np.arange(6), 3)
+    perfect = f.all_pairs(np.eye(6)[person] + 0.01 * np.random.default_rng(0).normal(size=(18, 6)), person)
+    far, frr = f.rate_intervals(*perfect, 0.5, draws=20)
+    assert far == pytest.approx((0, 1 - 0.025 ** (1 / 3))) and frr == pytest.approx((0, 1 - 0.025 ** (1 / 6)))
+    far, frr = f.rate_intervals(*perfect, 2.0, draws=20)
+    assert far[0] == 0 and frr == pytest.approx((0.025 ** (1 / 6), 1))
+
+
+@pytest.mark.parametrize("impostors", [49, 98, 103])
+def test_a_threshold_for_one_impostor_pair_can_be_asked_for(impostors):
+    scores, genuine = np.append(np.linspace(0, 0.5, impostors), 0.9), np.arange(impostors + 1) == impostors
+    assert f.threshold_at(scores, genuine, 1 / impostors) == 0.5
+
+
 @pytest.mark.parametrize(
     ("call", "word"),
     [
+        (lambda: f.roc([0.1, 0.2], [True, False], [0, 1]), "weights"),
+        (lambda: f.roc([0.1, 0.2], [True, False], [1]), "weights"),
+        (lambda: f.rank_one(np.eye(2), [[1], [2]], np.eye(2), [1, 2]), r"persons \(2, 1\)"),
+        (lambda: f.identification_rates(np.eye(2), [1, 2], np.zeros((0, 2)), [], 0.5), "from 1"),
+        (lambda: f.embed(None, torch.zeros(1, 1, 112, 92)), r"torch\.float32"),
         (lambda: f.roc([0.1, 0.2], [True, True]), "2 of 2 pairs genuine"),
         (lambda: f.roc([0.1, np.nan], [True, False]), "Valid"),
         (lambda: f.all_pairs(np.zeros((3, 2)), [0, 0, 1]), "zero or not finite"),
@@ -336,6 +372,45 @@ def test_enrol_and_verify_on_the_command_line(people_folder, monkeypatch, capsys
     assert "it is not there" in capsys.readouterr().err
 
 
+def test_a_gallery_grows_forgets_and_is_never_overwritten(people_folder, monkeypatch, capsys):
+    net, book = people_folder / "net.safetensors", people_folder / "gallery.safetensors"
+    people_ = people_folder / "people"
+    (people_ / "cleo" / "notes.txt").write_text("x")
+    for name in ("anna", "ben"):
+        (people_ / name).rename(people_folder / name)
+    enrol = ("enrol", people_, "--out", book, "--net", net)
+    assert call(monkeypatch, *enrol) == 0
+    printed = capsys.readouterr().out
+    assert "enrolled 1 person" in printed and "skipped: the picture" in printed
+    assert call(monkeypatch, *enrol) == 2 and "--add" in capsys.readouterr().err
+    assert call(monkeypatch, *enrol, "--add") == 2 and "enrolled already: cleo" in capsys.readouterr().err
+    assert call(monkeypatch, "enrol", people_, "--out", net, "--net", net, "--add") == 2
+    (people_ / "cleo").rename(people_folder / "cleo")
+    (people_folder / "anna").rename(people_ / "anna")
+    assert call(monkeypatch, *enrol, "--add") == 0
+    assert gallery.load_gallery(book, None).names == ("cleo", "anna")
+    (people_ / "anna").rename(people_folder / "anna")
+    assert call(monkeypatch, *enrol, "--add") == 2 and "nobody's picture" in capsys.readouterr().err
+    forget = ("forget", "--gallery", book)
+    assert call(monkeypatch, *forget, "dora") == 2 and "Valid: cleo, anna" in capsys.readouterr().err
+    assert call(monkeypatch, *forget, "cleo") == 0 and gallery.load_gallery(book, None).names == ("anna",)
+    assert call(monkeypatch, *forget, "anna") == 0 and not book.exists()
+
+
+def test_a_gallery_survives_a_write_that_fails(tmp_path, monkeypatch):
+    book = gallery.Gallery(np.eye(2), ("anna", "ben"), "n")
+    gallery.save_gallery(book, tmp_path / "book")
+
+    def full(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(gallery, "save_file", full)
+    with pytest.raises(OSError, match="no space"):
+        gallery.save_gallery(gallery.without(book, "ben"), tmp_path / "book")
+    assert gallery.load_gallery(tmp_path / "book", None).names == book.names
+
+
 def test_files_that_do_not_fit_are_named(people_folder, monkeypatch, capsys):
     other = gallery.Recogniser(f.Embedder(dim=16), np.zeros(16), threshold=0.5, far=0.01)
     gallery.save_recogniser(other, people_folder / "other.safetensors")
@@ -351,7 +426,21 @@ def test_files_that_do_not_fit_are_named(people_folder, monkeypatch, capsys):
         gallery.load_gallery(people_folder / "book.safetensors", second)
     with pytest.raises(DataError, match=r"the network .*nothing.* it is not there\. Run lesson 16 once"):
         gallery.load_recogniser(people_folder / "nothing.safetensors")
-    save_file({"x": torch.zeros(1)}, people_folder / "strange.safetensors")
+    with pytest.raises(CourseError, match=r"save_recogniser\(\)"):
+        gallery.enrol(people_folder / "people", other)
+    strange = people_folder / "strange.safetensors"
+    save_file({"x": torch.zeros(1)}, strange, metadata={"names": '["anna"]', "net": '""'})
+    with pytest.raises(DataError, match="it is no gallery of lesson 16"):
+        gallery.load_gallery(strange, None)
+    about = {"dim": "16", "frozen": "6", "height": "112", "threshold": "0.5", "far": "0.1"}
+    for name, tensors in {
+        "older": {"mean_embedding": torch.zeros(16)},
+        "bare": {"x": torch.zeros(1)},
+    }.items():
+        save_file(tensors, people_folder / f"{name}.safetensors", metadata=about)
+        with pytest.raises(DataError, match=r"of this version|it is no network"):
+            gallery.load_recogniser(people_folder / f"{name}.safetensors")
+    save_file({"x": torch.zeros(1)}, strange)
     (people_folder / "text.safetensors").write_text("no tensors")
     for name in ("strange", "text"):
         with pytest.raises(DataError, match="it is no network of lesson 16"):

@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -20,7 +21,7 @@ from course_utils.data.cards import card
 from course_utils.data.fetch import package_folder
 from course_utils.errors import DataError
 from course_utils.inspection import TASKS, inspect_folder, page, report, similar
-from course_utils.inspection.folder import scan
+from course_utils.inspection.folder import scan, split_of
 from course_utils.inspection.pictures import read
 from course_utils.paths import ROOT
 
@@ -321,6 +322,34 @@ def test_broken_exif_data_do_not_condemn_a_picture(tmp_path):
     planted.people(tmp_path)
     planted.picture(0).save(tmp_path / "ada" / "0.jpg", quality=95, exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     assert [f.code for f in look_at(tmp_path, "faces").findings] == ["groups-identity"]
+
+
+@pytest.mark.parametrize(
+    ("text", "split"),
+    [
+        ("val/test_track/3.png", "val"),
+        ("crash test/images/train", "train"),
+        ("train/val", "val"),
+        ("cats", ""),
+    ],
+)
+def test_the_innermost_folder_that_is_called_so_tells_the_split(text, split):
+    assert split_of(text) == split
+
+
+def test_what_is_drawn_in_transparency_is_seen(tmp_path):
+    for i in range(2):
+        alpha = np.asarray(planted.picture(i, mode="L"))
+        Image.fromarray(np.dstack([np.zeros((*alpha.shape, 3), np.uint8), alpha])).save(tmp_path / f"{i}.png")
+    looks = [read(tmp_path, f"{i}.png").look.astype(float) for i in range(2)]
+    assert min(look.std() for look in looks) > 10 and np.abs(looks[0] - looks[1]).mean() > 10
+
+
+def test_a_name_that_is_not_utf_8_stands_in_the_page(tmp_path):
+    planted.class_folders(tmp_path / "data")
+    (tmp_path / "data" / "cat" / os.fsdecode(b"\xff.jpg")).touch()
+    page.write(look_at(tmp_path / "data", "classification"), tmp_path / "r.html")
+    assert "udcff.jpg" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 def test_a_table_of_people_needs_no_other_label(tmp_path):

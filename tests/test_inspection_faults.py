@@ -21,7 +21,7 @@ BASES = {
     "masks": "segmentation",
     "dicom": "medical",
 }
-FAULTS = []
+FAULTS, HARMLESS = [], []
 
 
 def fault(base: str, code: str, file: str, level: str = "error", task: str | None = None):
@@ -30,6 +30,16 @@ def fault(base: str, code: str, file: str, level: str = "error", task: str | Non
     def declare(function):
         name = f"{function.__name__}-{base}-{code}"
         FAULTS.append(pytest.param(base, task or BASES[base], function, code, level, file, id=name))
+        return function
+
+    return declare
+
+
+def harmless(base: str, splits: dict | None = None):
+    """Declare a change that must give no alarm, and the pictures of each split after it."""
+
+    def declare(function):
+        HARMLESS.append(pytest.param(base, function, splits, id=function.__name__))
         return function
 
     return declare
@@ -165,6 +175,27 @@ def copy_that_is_turned_by_exif(root):
     image.save(root / "test" / "dog" / "upright.jpg", exif=image.getexif(), quality=95)
 
 
+@fault("split_folders", "near-across", "test/cat/same.bmp", "warning")
+def tiny_picture_in_another_format(root):
+    for path in [*root.rglob("*.png")]:
+        Image.open(path).resize((28, 28)).save(path)
+    Image.open(root / "train" / "cat" / "tcat0.png").save(root / "test" / "cat" / "same.bmp")
+
+
+@fault("split_folders", "near-across", "train/cat/burst0.png", "warning")
+def two_bursts_of_one_scene(root):
+    scene = np.asarray(planted.picture(777, (128, 96)), float)
+    for split, light in (("train", 1), ("test", np.linspace(1, 0.93, 128)[:, None])):
+        for i in range(8):
+            shot = scene * light + np.random.default_rng(i).normal(0, 2, scene.shape)
+            Image.fromarray(shot.clip(0, 255).astype(np.uint8)).save(root / split / "cat" / f"burst{i}.png")
+
+
+@fault("class_folders", "near-label", "dog/again.jpg", "warning")
+def recompressed_copy_with_another_label(root):
+    planted.picture(1).save(root / "dog" / "again.jpg", quality=60)
+
+
 @fault("table", "leak-patient", "images/0.png")
 def patient_in_two_splits(root):
     rows = planted.read_table(root)
@@ -272,6 +303,11 @@ def nothing_to_train_on(root):
     (root / "train").rename(root / "val")
 
 
+@fault("split_folders", "split-folders", "", "note")
+def classes_in_split_folders(root):
+    assert (root / "test" / "cat").is_dir()
+
+
 @fault("class_folders", "outside", "stray.png", "warning")
 def picture_outside_the_classes(root):
     planted.save(root / "stray.png", 300)
@@ -334,6 +370,11 @@ def table_without_labels(root):
     planted.write_table(root, planted.read_table(root), ("path", "colour", "patient", "split"))
 
 
+@fault("table", "nothing-labelled", "")
+def table_without_rows(root):
+    planted.write_table(root, [])
+
+
 @fault("table", "contradiction", "labels.csv:26")
 def picture_with_two_labels(root):
     rows = planted.read_table(root)
@@ -367,6 +408,16 @@ def mask_that_is_missing(root):
 @fault("masks", "mask-alone", "masks/3.png")
 def mask_without_its_picture(root):
     (root / "images" / "3.png").unlink()
+
+
+@fault("masks", "mask-names", "images/0.png: images/0.jpg")
+def two_pictures_of_one_name(root):
+    planted.save(root / "images" / "0.jpg", 500)
+
+
+@fault("masks", "mask-renamed", "masks/0_mask.png", "warning")
+def mask_with_a_name_of_its_own(root):
+    (root / "masks" / "0.png").rename(root / "masks" / "0_mask.png")
 
 
 @fault("masks", "mask-size", "masks/2.png")
@@ -555,6 +606,17 @@ def voc_picture_in_two_splits(root):
     shutil.copy(root / "JPEGImages" / "0.jpg", root / "JPEGImages" / "7.jpg")
 
 
+@fault("voc", "two-splits", "ImageSets/Main/train.txt:1: 0")
+def voc_picture_in_two_lists(root):
+    with open(root / "ImageSets" / "Main" / "test.txt", "a") as stream:
+        stream.write("0\n")
+
+
+@fault("voc", "left-out", "Annotations/3.xml", "note")
+def voc_difficult_object(root):
+    change_voc(root, 3, "</bndbox>", "</bndbox><difficult>1</difficult>")
+
+
 def change_coco(root, change):
     document = planted.read_coco(root)
     change(document)
@@ -617,6 +679,19 @@ def coco_picture_twice(root):
     change_coco(root, lambda d: d["images"].append(d["images"][3] | {"id": 50}))
 
 
+@fault("coco", "two-splits", "instances_val.json: images/3.jpg")
+def coco_picture_in_two_splits(root):
+    document = planted.read_coco(root)
+    (root / "annotations.json").rename(root / "instances_train.json")
+    document |= {"images": document["images"][3:4], "annotations": []}
+    (root / "instances_val.json").write_text(json.dumps(document))
+
+
+@fault("coco", "left-out", "annotation 1", "note")
+def coco_crowd(root):
+    change_coco(root, lambda d: d["annotations"][0].update(iscrowd=1))
+
+
 @fault("coco", "class-list", "'id': 3")
 def coco_class_named_twice(root):
     change_coco(root, lambda d: d["categories"].append({"id": 3, "name": "car"}))
@@ -658,7 +733,7 @@ def yolo_line_with_three_numbers(root):
         stream.write("0 0.5 0.5\n")
 
 
-@fault("yolo", "bad-box", "labels/train/2.txt:3")
+@fault("yolo", "prediction", "labels/train/2.txt:3", "warning")
 def yolo_predictions_for_labels(root):
     with open(root / "labels" / "train" / "2.txt", "a") as stream:
         stream.write("0 0.5 0.5 0.1 0.1 0.93\n")
@@ -691,6 +766,12 @@ def yolo_neighbouring_frames_in_two_splits(root):
 
 
 # --- DICOM -----------------------------------------------------------------------------------------------------------
+
+
+@fault("dicom", "nothing-labelled", "")
+def dicom_without_labels(root):
+    for path in [*root.rglob("*.dcm")]:
+        path.rename(root / f"{path.parent.name}{path.name}")
 
 
 @fault("dicom", "dicom-name", "ill/1.dcm", "warning")
@@ -729,6 +810,108 @@ def no_dicom_at_all(root):
     (root / "ill" / "1.dcm").write_text("hello")
 
 
+# --- what is no fault ------------------------------------------------------------------------------------------------
+
+
+@harmless("class_folders")
+def table_that_is_no_list_of_labels(root):
+    (root / "exif.csv").write_text("filename,width,height\ncat/cat0.png,64,48\n")
+
+
+@harmless("table")
+def letters_and_signs_as_labels(root):
+    rows = planted.read_table(root)
+    planted.write_table(
+        root, [[row[0], ("a", "A", "ER", "ER-")[i % 4]] for i, row in enumerate(rows)], ("path", "label")
+    )
+
+
+@harmless("split_folders", {"train": 12, "val": 12})
+def split_folders_by_their_usual_names(root):
+    (root / "train").rename(root / "training_set")
+    (root / "test").rename(root / "dev")
+
+
+@harmless("masks")
+def left_and_right_eyes(root):
+    for folder in (root / "images", root / "masks"):
+        for path in [*folder.iterdir()]:
+            path.rename(folder / f"{path.stem}_L.png")
+    for i in range(8):
+        planted.save(root / "images" / f"{i}_R.png", 50 + i)
+        planted.write_mask(root / "masks" / f"{i}_R.png", planted.mask_of(i))
+
+
+@harmless("masks")
+def masks_that_number_hundreds_of_objects(root):
+    (root / "classes.txt").unlink()
+    for path in (root / "masks").iterdir():
+        planted.write_mask(path, np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) // 8)
+
+
+@harmless("masks")
+def palettes_of_the_listed_colours(root):
+    (root / "classes.txt").write_text("128 64 128 road\n0 0 142 car\n107 142 35 tree\n")
+    for path in (root / "masks").iterdir():
+        mask = Image.open(path)
+        mask.putpalette([128, 64, 128, 0, 0, 142, 107, 142, 35])
+        mask.save(path)
+
+
+@harmless("voc", {"train": 5, "test": 3})
+def voc_lists_of_another_task(root):
+    (root / "ImageSets" / "Segmentation").mkdir()
+    (root / "ImageSets" / "Segmentation" / "val.txt").write_text("0\n1\n")
+
+
+@harmless("voc", {"train": 5, "test": 3})
+def voc_lists_of_one_class(root):
+    for split in ("train", "test"):
+        names = (root / "ImageSets" / "Main" / f"{split}.txt").read_text().splitlines()
+        rows = "".join(f"{name} {-1 if i else 1}\n" for i, name in enumerate(names))
+        (root / "ImageSets" / "Main" / f"train_{split}.txt").write_text(rows)
+
+
+@harmless("voc")
+def voc_names_with_a_space(root):
+    for path in (root / "JPEGImages" / "0.jpg", root / "Annotations" / "0.xml"):
+        path.rename(path.with_stem("my 0"))
+    names = root / "ImageSets" / "Main" / "train.txt"
+    names.write_text(names.read_text().replace("0\n", "my 0\n", 1))
+
+
+@harmless("coco")
+def coco_captions(root):
+    captions = [{"id": i, "image_id": 1 + i, "caption": "a street"} for i in range(8)]
+    document = {"images": planted.read_coco(root)["images"], "annotations": captions}
+    (root / "captions.json").write_text(json.dumps(document))
+
+
+@harmless("coco")
+def names_in_the_letters_of_a_mac(root):
+    (root / "images" / "0.jpg").rename(root / "images" / "u\u0308.jpg")
+    change_coco(root, lambda d: d["images"][0].update(file_name="images/\xfc.jpg"))
+
+
+@harmless("dicom")
+def slopes_written_differently(root):
+    planted.write_dicom(root / "ill" / "1.dcm", 101, RescaleSlope="1.000000", RescaleIntercept="-1024.0")
+
+
+@harmless("dicom")
+def code_for_a_name(root):
+    planted.write_dicom(root / "ill" / "1.dcm", 101, PatientName="P101")
+
+
+@harmless("dicom")
+def patients_without_a_code(root):
+    for i, path in enumerate(sorted(root.rglob("*.dcm"))):
+        path.unlink()
+        planted.write_dicom(
+            root / ("train", "test")[i % 2] / path.parent.name / path.name, i, PatientID="Anonymous"
+        )
+
+
 @pytest.mark.parametrize(("base", "task"), BASES.items())
 def test_a_clean_folder_gives_no_alarm(tmp_path, base, task):
     getattr(planted, base)(tmp_path)
@@ -736,6 +919,15 @@ def test_a_clean_folder_gives_no_alarm(tmp_path, base, task):
     assert [f for f in found.findings if f.level != "note"] == []
     assert found.ok and found.summary["pictures"] == found.summary["readable"] >= 8
     assert report.verdict(found).startswith("Ready")
+
+
+@pytest.mark.parametrize(("base", "change", "splits"), HARMLESS)
+def test_what_is_no_fault_gives_no_alarm(tmp_path, base, change, splits):
+    getattr(planted, base)(tmp_path)
+    change(tmp_path)
+    found = inspect_folder(tmp_path, BASES[base], progress=False)
+    assert [(f.code, f.title) for f in found.findings if f.level != "note"] == []
+    assert splits in (None, found.summary["splits"])
 
 
 @pytest.mark.parametrize(("base", "task", "plant", "code", "level", "file"), FAULTS)

@@ -1,6 +1,8 @@
 """The package is light to import, and the ways of setting it up agree."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -55,6 +57,21 @@ def test_environment_yml_asks_for_the_same_packages():
     assert sorted(p for p in pip if p != "-e .") == sorted(WANTED) and "-e ." in pip
     python = next(e for e in entries if isinstance(e, str) and e.startswith("python"))
     assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+
+
+@pytest.mark.parametrize("file", ["README.md", ".github/workflows/newest.yml", ".github/workflows/test.yml"])
+def test_pip_installs_what_the_tests_need(file):
+    found = re.findall(r'-e "\.\[(.+?)\]"', (ROOT / file).read_text(encoding="utf-8"))
+    assert found and all({"dev", "shards"} <= set(extras.split(",")) for extras in found)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+@pytest.mark.parametrize(("system", "words"), [("Windows_NT", "python -m venv .venv\n.venv/Scripts/"), ("", "python3 -m venv .venv\n.venv/bin/")])  # fmt: skip
+def test_make_calls_python_as_the_system_does(system, words):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PYTHON"))}
+    command = ["make", "--dry-run", "--always-make", "setup", f"OS={system}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert words in done.stdout
 
 
 def test_the_version_stands_in_one_form_everywhere():

@@ -4,9 +4,11 @@ import http.client
 import io
 import json
 import re
+import shutil
 import socket
 import threading
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -20,7 +22,7 @@ from course_utils.data import card, read_image
 from course_utils.errors import CourseError
 from course_utils.product import export, service
 from course_utils.product.__main__ import main
-from course_utils.product.about import About
+from course_utils.product.about import About, fingerprint
 from course_utils.product.card import model_card
 from course_utils.product.drift import Monitor, picture_statistics
 from course_utils.product.model import Product, prepared
@@ -220,6 +222,15 @@ def test_a_bomb_is_refused_without_being_unfolded():
     assert refused.value.status == 413 and time.perf_counter() - began < 0.2
 
 
+def test_a_jpeg_of_endless_scans_is_refused():
+    body = file_of(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
+    last = body[body.rindex(b"\xff\xda") : -2]
+    assert read_upload(body, 1).shape == (64, 64, 1)
+    with pytest.raises(UploadError, match=r"scans; the limit is 64") as refused:
+        read_upload(body[:-2] + 64 * last + body[-2:], 1)
+    assert refused.value.status == 413
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_mode_of_8_bits_is_read(mode, channels):
@@ -326,6 +337,24 @@ def test_it_survives_what_is_no_http(server, noise):
     alive(server)
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET /health HTTP/1.1\r\nContent-Length: {n}", 200),
+        ("GET /health HTTP/1.1\r\nTransfer-Encoding: chunked", 200),
+        ("GET /health HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: {n}", 200),
+        ("POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: {n}", 411),
+        ("POST /predict HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: {n}", 411),
+        ("POST /predict HTTP/1.1\r\nContent-Length: " + 5000 * "9", 413),
+    ],
+)
+def test_no_request_hides_in_the_body_of_another(server, head, status):
+    hidden = "GET /about HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = raw(server, f"{head.format(n=len(hidden))}\r\nHost: x\r\n\r\n{hidden}".encode())
+    assert answer.startswith(f"HTTP/1.1 {status}".encode()) and answer.count(b"HTTP/1.1 ") == 1
+    alive(server)
+
+
 def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(server):
     head = f"POST /predict HTTP/1.1\r\nContent-Length: {10**12}\r\nExpect: 100-continue\r\n\r\n"
     assert raw(server, head.encode()).startswith(b"HTTP/1.1 413")
@@ -336,6 +365,24 @@ def test_a_client_that_stops_sending_is_given_up(server):
     began = time.perf_counter()
     answer = raw(server, b"POST /predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc")
     assert answer.startswith(b"HTTP/1.1 408") and 0.5 < time.perf_counter() - began < 10
+    alive(server)
+
+
+def test_a_client_that_sends_its_head_line_by_line_is_given_up(server):
+    with socket.create_connection(server.server_address, timeout=20) as s:
+        s.sendall(b"POST /predict HTTP/1.1\r\n")
+        s.settimeout(0.2)
+        for _ in range(50):  # ten seconds; the server's patience is one
+            try:
+                s.sendall(b"X: a\r\n")
+                if not s.recv(100):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            pytest.fail("it still listens")
     alive(server)
 
 
@@ -397,17 +444,20 @@ def test_more_than_its_places_hear_503_at_once(classifier):
         assert first[0][0] == 200 and ask(server, body=GREY)[0] == 200
 
 
-def test_a_model_that_fails_tells_the_log_why_and_not_the_client(classifier, capfd):
+@pytest.mark.parametrize("nan", [False, True])
+def test_a_model_that_fails_tells_the_log_why_and_not_the_client(classifier, capfd, nan):
     class Broken:
         about = classifier.about
 
         def __call__(self, pixels):
+            if nan:
+                return np.full((1, 2), np.nan), None
             raise RuntimeError("secret of the house")
 
     with service.running(Broken()) as server:
         status, reply = ask(server, body=GREY)
         assert status == 500 and "secret" not in reply["error"]
-    assert "secret of the house" in capfd.readouterr().err
+    assert ("nan" if nan else "secret of the house") in capfd.readouterr().err
 
 
 def test_many_at_the_same_time_get_the_right_answers(classifier):
@@ -450,13 +500,53 @@ def test_a_card_is_never_half_filled():
 
 
 def test_the_command_fills_a_card_from_a_file_of_runs(onnx_file, tmp_path, capsys):
-    whole = RUN | {"lesson": "20_from_notebook_to_product", "seconds": 1.0, "peak_memory_mb": 1.0, "versions": {},
+    times = {"value": 7.5, "low": 7.0, "high": 9.0, "n": 400, "unit": "ms"}
+    int8 = {"accuracy_int8": RUN["metrics"]["accuracy"] | {"value": 0.75}, "latency": times}
+    whole = RUN | {"metrics": RUN["metrics"] | int8,
+                   "lesson": "20_from_notebook_to_product", "seconds": 1.0, "peak_memory_mb": 1.0, "versions": {},
                    "machine": "here", "date": "2026-01-01", "commit": None, "code_hash": None}  # fmt: skip
     (tmp_path / "runs.json").write_text(json.dumps([whole]))
     assert main(["card", str(onnx_file), "--run", str(tmp_path / "runs.json")]) == 0
     assert "0.8125" in capsys.readouterr().out
     assert main(["card", str(onnx_file)]) == 2 and "--run FILE" in capsys.readouterr().err
     assert main(["card", str(tmp_path / "none.onnx")]) == 2
+    for name, about in {
+        "int8": {"precision": "int8"},
+        "int4": {"precision": "int4"},
+        "own": {"data": "photos"},
+    }.items():
+        shutil.copy(onnx_file, tmp_path / f"{name}.onnx")
+        export.write_about(tmp_path / f"{name}.onnx", replace(ABOUT, **about))
+    run = ("--run", str(tmp_path / "runs.json"))
+    assert main(["card", str(tmp_path / "int8.onnx"), *run]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "value: 0.7500" in printed
+        and "| latency | 7.5 ms | 5 to 95 % of calls: 7.000 to 9.000 | 400 |" in printed
+    )
+    assert main(["card", str(tmp_path / "int8.onnx"), *run, "--metric", "accuracy"]) == 0
+    assert "value: 0.8125" in capsys.readouterr().out
+    assert main(["card", str(tmp_path / "int4.onnx"), *run]) == 2
+    assert "no accuracy_int4. It has: accuracy, accuracy_int8" in capsys.readouterr().err
+    assert main(["card", str(tmp_path / "own.onnx"), *run]) == 2
+    assert "trained on 'photos'" in capsys.readouterr().err
+
+
+def test_an_address_that_cannot_be_had_is_named(onnx_file, server, capsys):
+    for port in (server.server_address[1], 70_000):
+        assert main(["serve", str(onnx_file), "--port", str(port)]) == 2
+        assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [{"std": 0.0}, {"size": 0}, {"classes": ("a", "a")}])
+def test_a_description_that_cannot_be_right_is_refused(bad):
+    with pytest.raises(CourseError, match="Valid: at least two different class names"):
+        replace(ABOUT, **bad)
+
+
+def test_floats_have_no_fingerprint():
+    with pytest.raises(CourseError, match="pictures of float64"):
+        fingerprint(np.ones((2, 1, 4, 4)) / 2, [0, 1])
 
 
 # Drift
@@ -476,6 +566,14 @@ def test_false_alarms_come_at_the_promised_rate_and_a_shift_is_found():
     alarms = sum(m(described(20, 0, rng)).any for m in monitors)
     assert alarms <= 10, "80 windows at a rate of 0.05: 4 are expected"
     assert all(m(described(20, 1.5, rng)).any for m in monitors[:20])
+
+
+def test_heavy_tails_do_not_raise_the_rate_of_false_alarms():
+    rng, alarms = np.random.default_rng(0), 0
+    draw = lambda n: (rng.pareto(1.5, (n, 3)), np.zeros((n, 1)), np.full((n, 2), 0.5))  # noqa: E731
+    for seed in range(1000):
+        alarms += Monitor(draw(60), permutations=59, seed=seed)(draw(8)).alarm["pictures"]
+    assert alarms <= 28, "1,000 windows at a rate of 0.05 / 3: 17 are expected"
 
 
 def test_the_permutation_test_agrees_with_scipy():
@@ -506,6 +604,7 @@ def test_the_command_watches_folders(onnx_file, tmp_path, capsys):
         for i, picture in enumerate(pictures(40, seed=seed)):
             Image.fromarray((picture[..., 0] * factor).astype(np.uint8)).save(tmp_path / name / f"{i}.png")
     (tmp_path / "same" / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "same" / "folder.png").mkdir()
 
     def watch(name):
         return main(
@@ -532,6 +631,10 @@ def test_a_monitor_refuses_what_cannot_work():
         Monitor(described(5, 0, rng))
     with pytest.raises(CourseError, match="permutations cannot reach"):
         Monitor(described(50, 0, rng), permutations=19)
+    monitor, (a, b, c) = Monitor(described(50, 0, rng)), described(9, 0, rng)
+    for window in ((a[:0], b[:0], c[:0]), (a, b[:, :3], c), (a, b[:5], c)):
+        with pytest.raises(CourseError, match="a window of shapes"):
+            monitor(window)
 
 
 # The demo page

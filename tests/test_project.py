@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -31,7 +32,9 @@ OWN = [
 
 @pytest.mark.parametrize("number", OWN)
 def test_a_project_is_complete_and_points_nowhere(number, tmp_path):
-    files = {file.name: file for file in project.create(number, tmp_path / "mine", tmp_path)}
+    data = tmp_path / "data"
+    data.mkdir()
+    files = {file.name: file for file in project.create(number, tmp_path / "mine", data)}
     script = files["train.py"].read_text(encoding="utf-8")
     ast.parse(script)
     nb = nbformat.read(next(f for name, f in files.items() if name.endswith(".ipynb")), as_version=4)
@@ -41,7 +44,7 @@ def test_a_project_is_complete_and_points_nowhere(number, tmp_path):
     assert "check(" not in script and "git clone" not in script and "## Sources" in prose
     assert not any(cell.get("outputs") for cell in nb["cells"])
     settings = tomllib.loads(files["config.toml"].read_text(encoding="utf-8"))
-    assert settings == notebooks.parameters(nb) and settings["DATA_DIR"] == tmp_path.resolve().as_posix()
+    assert settings == notebooks.parameters(nb) and settings["DATA_DIR"] == data.resolve().as_posix()
     assert (
         settings["PROFILE"] == "fast"
         and f"pip install -r {files['requirements.txt'].name}" in files["README.md"].read_text()
@@ -53,17 +56,41 @@ def test_a_project_is_complete_and_points_nowhere(number, tmp_path):
 def test_bad_orders_write_nothing(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    data = tmp_path / "data"
+    data.mkdir()
     with pytest.raises(CourseError, match=r"lesson 07 does not take your own data\. Valid: 13"):
-        project.create("07", tmp_path / "mine", tmp_path)
+        project.create("07", tmp_path / "mine", data)
     with pytest.raises(CourseError, match=r"is not there\. Give your folder"):
         project.create("13", tmp_path / "mine", tmp_path / "gone")
     with pytest.raises(CourseError, match=r"not empty\. Give a new folder"):
-        project.create("13", tmp_path / "full", tmp_path)
+        project.create("13", tmp_path / "full", data)
     with pytest.raises(CourseError, match="99"):
-        project.create("99", tmp_path / "mine", tmp_path)
-    assert not (tmp_path / "mine").exists() and [f.name for f in (tmp_path / "full").iterdir()] == [
-        "thesis.txt"
-    ]
+        project.create("99", tmp_path / "mine", data)
+    for inside in (data, data / "mine", data / "deep" / ".." / "mine"):
+        with pytest.raises(
+            CourseError, match=r"lies inside the data .*: its figures .* Give a folder beside"
+        ):
+            project.create("13", inside, data)
+    assert (
+        not (tmp_path / "mine").exists()
+        and not any(data.iterdir())
+        and [f.name for f in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    )
+
+
+def test_a_project_with_odd_names_starts_and_prints_anything(tmp_path):
+    photos, mine = tmp_path / "100% new 🌊", tmp_path / "my project"
+    photos.mkdir()
+    result = CliRunner().invoke(app, ["new", "15", str(mine), "--data", str(photos)])
+    assert f"cd {shlex.quote(str(mine))} && python train.py" in result.output
+    script = (mine / "train.py").read_text(encoding="utf-8")
+    head = script[: script.index("globals().update")]
+    (mine / "train.py").write_text(head + 'print("→", settings["DATA_DIR"])', encoding="utf-8")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "COLUMNS": "1000"}
+    for arguments, words in (([], "→ "), (["--help"], "now '")):
+        command = [sys.executable, "train.py", *arguments]
+        done = subprocess.run(command, cwd=mine, env=environment, capture_output=True)
+        assert words + photos.resolve().as_posix() in done.stdout.decode("utf-8"), done.stderr.decode()
 
 
 def stripes(root, count):

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from test_runner import RECORD, START
 
-from course_utils import notebooks, render
+from course_utils import notebooks, render, runner
 from course_utils.errors import CourseError
 
 FIGURE = """\
@@ -36,9 +36,20 @@ def test_twice_the_same_bytes(write_lesson):
 )
 def test_bad_outputs_leave_the_notebook_as_it_was(write_lesson, cell, words):
     lesson = write_lesson(START, cell, RECORD)
-    render_before = nbformat.read(lesson.path, as_version=4)
+    before = lesson.path.read_bytes()
     with pytest.raises(CourseError, match=words):
         render.render(lesson, progress=False)
-    after = nbformat.read(lesson.path, as_version=4)
-    assert [c.source for c in after.cells[2:]] == [c.source for c in render_before.cells[2:]]
-    assert all(not c.outputs for c in after.cells if c.cell_type == "code")
+    assert lesson.path.read_bytes() == before
+
+
+def test_an_interrupt_leaves_the_notebook_as_it_was(write_lesson, monkeypatch):
+    def interrupted(*_, nb, **__):
+        assert nb.cells[0].id == "01-000"
+        raise KeyboardInterrupt
+
+    lesson = write_lesson(START, RECORD)
+    before = lesson.path.read_bytes()
+    monkeypatch.setattr(runner, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        render.render(lesson)
+    assert lesson.path.read_bytes() == before

@@ -108,6 +108,34 @@ def test_unknown_parameter_and_missing_parameters_cell(write_lesson, tmp_path):
         runner.run(write_lesson(parameters="A = 1 + len('b')"), {}, tmp_path, progress=False)
 
 
+def test_paths_are_meant_from_here_not_from_where_the_kernel_works(write_lesson, tmp_path, monkeypatch):
+    lesson = write_lesson(parameters='DATA_DIR = ""\nWEIGHTS = ""')
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    here = tmp_path.resolve()
+    for folder in (".", "~"):
+        given = {"DATA_DIR": f"{folder}/data", "WEIGHTS": f"{folder}/x.safetensors"}
+        wanted = {"DATA_DIR": str(here / "data"), "WEIGHTS": str(here / "x.safetensors")}
+        assert runner.checked_parameters(lesson, given) == wanted
+    assert runner.checked_parameters(lesson, {"WEIGHTS": ""}) == {"WEIGHTS": ""}
+    with pytest.raises(CourseError, match="DATA_DIR is 'gone', and there is no such folder"):
+        runner.checked_parameters(lesson, {"DATA_DIR": "gone"})
+
+
+def test_a_relative_cache_is_the_same_folder_in_the_kernel(write_lesson, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_CACHE", "cache")
+    same = f"assert str(runtime.cache_dir()) == {str(tmp_path.resolve() / 'cache')!r}"
+    assert runner.run(write_lesson(START, same, RECORD), {}, tmp_path / "out", progress=False).ok
+
+
+def test_the_commit_is_that_of_the_course(monkeypatch):
+    monkeypatch.setattr(runner, "ROOT", runner.ROOT / "course_utils")  # as if installed inside a repository
+    assert runner._commit() is None
+
+
 def test_solutions_are_filled_in_and_must_pass(write_lesson, tmp_path):
     stub = 'from course_utils import check\nanswer = ...\ncheck("00.1", answer)'
     lesson = write_lesson(START, "from course_utils import check", stub, RECORD, tags=["exercise"])
@@ -128,6 +156,9 @@ def test_results_that_are_not_runs_are_refused(tmp_path):
         results.read(path)
     path.write_text(json.dumps([{"lesson": "01_convolution"}]))
     with pytest.raises(CourseError, match="is a required property"):
+        results.read(path)
+    path.write_text("[]")
+    with pytest.raises(CourseError, match="non-empty"):
         results.read(path)
 
 
@@ -154,6 +185,15 @@ def test_add_keeps_other_machines_until_the_code_is_another(write_lesson, tmp_pa
     assert machines_after("one", run["code_hash"]) == ["one"]
     assert machines_after("two", run["code_hash"]) == ["one", "two"]
     assert machines_after("three", "of another lesson") == ["three"]
+
+
+def test_add_refuses_a_run_on_own_pictures(tmp_path, monkeypatch):
+    run = results.stored(Lesson("13_image_classification"))[0]
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    results.write([run, run | {"data": {"photos": "own pictures"}}], tmp_path / "new.json")
+    with pytest.raises(CourseError, match="13_image_classification ran on your own pictures 'photos'"):
+        results.add(tmp_path / "new.json")
+    assert not (tmp_path / "results").exists()
 
 
 def test_the_table_marks_a_run_of_earlier_code():

@@ -30,6 +30,12 @@ def test_a_bad_setting_is_quoted_with_the_valid_ones(setting, words):
         runtime.start("01_convolution", **setting)
 
 
+def test_the_cache_may_be_below_the_users_folder(monkeypatch, tmp_path):
+    for name, value in (("HOME", tmp_path), ("USERPROFILE", tmp_path), ("COURSE_CACHE", "~/data")):
+        monkeypatch.setenv(name, str(value))
+    assert runtime.cache_dir() == tmp_path / "data"
+
+
 def test_start_makes_every_generator_repeat():
     import random
 

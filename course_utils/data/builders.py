@@ -19,6 +19,7 @@ from course_utils.data.cards import card as read_card
 from course_utils.data.detection import bccd, digit_scenes
 from course_utils.data.faces import att_faces, drawn_faces
 from course_utils.data.fetch import package_folder
+from course_utils.data.rows import chosen_rows
 from course_utils.data.segmentation import generated_sections, isbi_em
 from course_utils.data.smears import generated_smears, white_cells
 from course_utils.errors import DataError
@@ -54,14 +55,12 @@ class DataSet(torch.utils.data.Dataset):
 
     def subset(self, indices) -> DataSet:
         """The images at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        indices = torch.as_tensor(np.asarray(indices))
-        if indices.dtype != torch.bool:
-            indices = indices.long()
+        chosen = chosen_rows(indices, len(self))
         part = type(self)(
-            self.images[indices],
-            self.targets[indices],
+            self.images[chosen],
+            self.targets[chosen],
             self.classes,
-            {key: values[indices.numpy()] for key, values in self.extra.items()},
+            {key: values[chosen] for key, values in self.extra.items()},
         )
         part.name, part.split, part.source, part.card = self.name, self.split, self.source, self.card
         return part

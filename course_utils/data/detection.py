@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from course_utils.data.cards import Card
+from course_utils.data.rows import chosen_rows
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -59,7 +60,7 @@ class DetectionSet(torch.utils.data.Dataset):
 
     def subset(self, indices) -> DetectionSet:
         """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
+        chosen = chosen_rows(indices, len(self))
         part = type(self)(
             self.images[torch.from_numpy(chosen)],
             [self.boxes[i] for i in chosen],

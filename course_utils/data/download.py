@@ -62,9 +62,14 @@ def _timeout() -> float:
     """Seconds without a byte after which a server counts as stalled: ``COURSE_TIMEOUT``, else 30."""
     text = os.environ.get("COURSE_TIMEOUT") or "30"
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise DataError(f"COURSE_TIMEOUT is {text!r}. Valid: a number of seconds.") from None
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise DataError(
+            f"COURSE_TIMEOUT is {text!r}. Valid: a number of seconds above 0, a day (86400) at most."
+        )
+    return seconds
 
 
 class _Meter:

@@ -23,6 +23,7 @@ from course_utils.data.download import download
 from course_utils.errors import DataError
 from course_utils.paths import ROOT
 
+NEEDS = {"white_cells": ("bccd",)}  # a table about the pictures of another set
 LOCK_TIMEOUT = 900.0  # seconds to wait for another process that fetches the same dataset
 
 
@@ -41,6 +42,8 @@ def fetch(name: str | Card, source: str = "real") -> str:
 
 def locate(card: Card) -> tuple[Path, str]:
     """The folder that holds every file of ``card``, verified now, and its source, as :func:`fetch` names it."""
+    for other in NEEDS.get(card.name, ()):
+        locate(read_card(other))
     if card.package:
         folder = package_folder(card)
         for file, problem in _wrong(card, folder).items():
@@ -147,7 +150,7 @@ def _fetch_from(
             )
             done = unpack(archive, source["unpack"], wanted, work / "files", limit)
         except ArchiveError as error:
-            tried.append(f"{kind} {address}: {error}")
+            tried.append(f"{kind} {runtime.without_login(address)}: {error}")
             continue
         for file in done:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +158,7 @@ def _fetch_from(
             del left[file]
             used = kind
         if absent := [file for file in wanted if file not in done]:
-            tried.append(f"{kind} {address}: it does not hold {', '.join(absent[:3])}")
+            tried.append(f"{kind} {runtime.without_login(address)}: it does not hold {', '.join(absent[:3])}")
     return used
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -13,11 +14,16 @@ from PIL import Image
 
 from course_utils import data
 from course_utils.data.builders import DataSet
+from course_utils.data.rows import chosen_rows
 from course_utils.errors import DataError
 from course_utils.upright import upright_rgb
 
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+EXTENSIONS = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+HIDDEN = ("Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__")
+# The whole name of a folder that is a split.
+SPLIT = re.compile(
+    r"(seg_)?(train(ing)?|val(id(ation)?)?|dev|test(ing)?)([-_ ]?(set|data|images))?", re.IGNORECASE
+)
 LAYOUT = "Expected: a folder with one sub-folder for each class, and the pictures of that class inside it."
 
 
@@ -48,7 +54,7 @@ class ImageFolder(torch.utils.data.Dataset):
 
     def subset(self, indices) -> ImageFolder:
         """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        chosen = chosen_rows(indices, len(self))
         return ImageFolder(
             [self.paths[i] for i in chosen], self.targets[chosen], self.classes, self.skipped, self.name
         )
@@ -84,16 +90,20 @@ def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
     root = Path(path).expanduser()
     if not root.is_dir():
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
-    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
-    if folders and {f.name.lower() for f in folders} <= SPLIT_NAMES:
-        names = ", ".join(f.name for f in folders)
+    folders = sorted(f for f in root.iterdir() if f.is_dir() and shown(f.name))
+    splits = [f for f in folders if SPLIT.fullmatch(f.name)]
+    if len(splits) > 1 or (splits and splits == folders):  # a class may be called train, beside bus
+        names = ", ".join(f.name for f in splits)
         raise DataError(
-            f"{root} holds the split folders {names}, not classes. Set DATA_DIR to one of them: {folders[0]}."
+            f"{root} holds the split folders {names}, not classes. Set DATA_DIR to one of them: {splits[0]}."
         )
     skipped = [
-        (f, "lies outside the class folders") for f in sorted(root.iterdir()) if f.is_file() and _shown(f)
+        (f, "lies outside the class folders") for f in sorted(root.iterdir()) if f.is_file() and shown(f.name)
     ]
-    files = [[f for f in sorted(folder.rglob("*")) if f.is_file() and _shown(f)] for folder in folders]
+    files = [
+        [f for f in sorted(folder.rglob("*")) if f.is_file() and shown(f.relative_to(root))]
+        for folder in folders
+    ]
     every = [file for group in files for file in group]
     reasons = dict(zip(every, _in_threads(_problem, every), strict=True))
     skipped += [(file, reason) for file, reason in reasons.items() if reason]
@@ -128,7 +138,7 @@ def read_image(path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.array(upright_rgb(image))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # a damaged file makes a decoder raise anything
         raise DataError(
             f"the picture {path} cannot be read: {_reason(error)}. Replace it, or remove it."
         ) from None
@@ -139,15 +149,25 @@ def read_square(path, size: int) -> np.ndarray:
     return np.array(Image.fromarray(read_image(path)).resize((size, size), Image.Resampling.BILINEAR))
 
 
+def shown(path: str | PurePath) -> bool:
+    """Whether a path relative to the data folder counts: no part of it begins with a dot or belongs to a program.
+
+    >>> shown("cats/1.png"), shown("cats/.ipynb_checkpoints/1.png"), shown("__MACOSX/cats/1.png")
+    (True, False, False)
+    """
+    return not any(part.startswith(".") or part in HIDDEN for part in PurePath(path).parts)
+
+
 def _problem(path: Path) -> str | None:
     """Why a file cannot be used, or ``None``. JPEGs are decoded at an eighth of their size, which reads every byte."""
     if path.suffix.lower() not in EXTENSIONS:
         return f"not a picture file: its name ends in {path.suffix or 'nothing'}"
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (image.width // 8, image.height // 8))
+            image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            upright_rgb(image)  # EXIF data can be broken where the pixels are whole
+    except Exception as error:  # a damaged file makes a decoder raise anything
         return _reason(error)
     return None
 
@@ -158,10 +178,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "its content is not a picture"
     return f"it is damaged or cut short ({error})"
-
-
-def _shown(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name not in ("Thumbs.db", "desktop.ini")
 
 
 def _in_threads(function, items) -> list:

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from course_utils.data.cards import Card
+from course_utils.data.rows import chosen_rows
 from course_utils.errors import DataError
 from course_utils.synthetic.membranes import SECTION, sections
 
@@ -56,9 +57,10 @@ class MaskSet(torch.utils.data.Dataset):
 
     def subset(self, indices) -> MaskSet:
         """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices)]
-        rows = torch.from_numpy(chosen)
-        part = type(self)(self.images[rows], self.masks[rows], self.classes, [self.names[i] for i in chosen])
+        chosen = chosen_rows(indices, len(self))
+        part = type(self)(
+            self.images[chosen], self.masks[chosen], self.classes, [self.names[i] for i in chosen]
+        )
         part.name, part.split, part.source, part.card = self.name, self.split, self.source, self.card
         return part
 

@@ -14,6 +14,7 @@ from course_utils.data.cards import Card
 from course_utils.data.cards import card as read_card
 from course_utils.data.detection import DetectionSet, bccd
 from course_utils.data.fetch import locate
+from course_utils.data.rows import chosen_rows
 from course_utils.errors import DataError
 
 PATIENTS = 36  # people in the generated set
@@ -35,7 +36,7 @@ class SmearSet(DetectionSet):
 
     def subset(self, indices) -> SmearSet:
         """The pictures at ``indices`` (integers or a boolean mask of length N)."""
-        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
+        chosen = chosen_rows(indices, len(self))
         part = super().subset(chosen)
         part.kinds, part.patients, part.kind_names = (
             self.kinds[chosen],

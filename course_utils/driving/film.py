@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 
+from course_utils.data.rows import chosen_rows
 from course_utils.data.segmentation import IGNORE
 from course_utils.driving.boxes import SMALLEST, THINGS
 from course_utils.driving.own import DrivingSet
@@ -36,7 +37,7 @@ class Film(DrivingSet):
 
     def subset(self, indices) -> Film:
         """The frames at ``indices`` (integers or a boolean mask of length N), as a data set of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
+        chosen = chosen_rows(indices, len(self))
         part = super().subset(chosen)
         part.tags, part.lanes = self.tags[chosen], self.lanes[chosen]
         part.tracks, part.frames = ([column[i] for i in chosen] for column in (self.tracks, self.frames))

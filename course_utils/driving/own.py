@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from course_utils.data.rows import chosen_rows
 from course_utils.data.segmentation import IGNORE, MaskSet
 from course_utils.detection.own import OwnBoxes, Problem, read_boxes
 from course_utils.driving.boxes import SMALLEST, THINGS, component_boxes
@@ -46,7 +47,7 @@ class DrivingSet(MaskSet):
 
     def subset(self, indices) -> DrivingSet:
         """The frames at ``indices`` (integers or a boolean mask of length N), as a data set of the same kind."""
-        chosen = np.arange(len(self))[np.asarray(indices) if len(indices) else slice(0)]
+        chosen = chosen_rows(indices, len(self))
         part = super().subset(chosen)
         part.boxes, part.labels = ([column[i] for i in chosen] for column in (self.boxes, self.labels))
         part.things, part.problems = self.things, self.problems

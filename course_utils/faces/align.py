@@ -45,27 +45,40 @@ def aligned(images: torch.Tensor, landmarks, size: tuple[int, int], template=TEM
     """Resample pictures so that their landmarks come to lie on the template: (N, C, h, w) of the same kind.
 
     ``images``: (N, C, H, W) uint8 or float; ``landmarks``: (N, K, 2) as x, y in pixels; ``size``: (h, w). Bilinear; what comes
-    in from outside repeats the border. Raises as :func:`similarity`.
+    in from outside repeats the border. Where a face becomes smaller, each pixel is the mean of all that falls into it. Raises as
+    :func:`similarity`, and for landmarks that do not fit the pictures or the template.
 
     >>> picture = torch.arange(16.0).view(1, 1, 4, 4)
     >>> torch.equal(aligned(picture, [[[0, 0], [3, 3]]], (4, 4), template=[[0, 0], [0.75, 0.75]]), picture)
     True
     """
-    goal = np.asarray(template) * (size[1], size[0])
-    back = similarity(
-        np.broadcast_to(goal, np.shape(landmarks)), landmarks
-    )  # from the new picture to the old
+    goal, landmarks = np.asarray(template) * (size[1], size[0]), np.asarray(landmarks, np.float64)
+    if images.ndim != 4 or landmarks.shape != (len(images), *goal.shape):
+        raise CourseError(
+            f"{tuple(images.shape)} pictures with landmarks of shape {landmarks.shape}. "
+            f"Valid: (N, C, H, W) and (N, {len(goal)}, 2), as many points as the template has."
+        )
+    goal = np.broadcast_to(goal, landmarks.shape)
+    similarity(landmarks, goal)  # its checks, for the points of the pictures
+    back = similarity(goal, landmarks)  # from the new picture to the old
+    smaller = np.maximum(1, np.hypot(back[:, 0, 0], back[:, 1, 0]).round()).astype(int)
     back = torch.from_numpy(back).to(images.device, torch.float32)
-    y, x = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
-    places = torch.stack([x, y, torch.ones_like(x)], -1).to(images.device, torch.float32)
-    # In parts: the floats of a part are several times as large as its result in bytes.
-    parts = zip(images.split(256), back.split(256), strict=True)
-    return torch.cat([_resampled(part, movement, places) for part, movement in parts])
+    out = images.new_empty((*images.shape[:2], *size))
+    for k in np.unique(smaller).tolist():
+        # In parts: the floats of a part are several times as large as its result in bytes.
+        for rows in torch.from_numpy(np.flatnonzero(smaller == k)).split(max(1, 256 // k**2)):
+            out[rows] = _resampled(images[rows], back[rows], size, k)
+    return out
 
 
-def _resampled(images, back, places) -> torch.Tensor:
+def _resampled(images, back, size, k: int) -> torch.Tensor:
+    """Each pixel is the mean of k × k places."""
+    rows, columns = ((torch.arange(n * k) + 0.5) / k - 0.5 for n in size)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], -1).to(images.device)
     source = torch.einsum("nij,hwj->nhwi", back, places)
     height, width = images.shape[-2:]
     grid = (2 * source + 1) / source.new_tensor([width, height]) - 1
     out = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    out = F.avg_pool2d(out, k)
     return out if images.is_floating_point() else out.round().clamp(0, 255).to(images.dtype)

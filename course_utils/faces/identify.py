@@ -36,8 +36,8 @@ def rank_one(probes, person, gallery, names) -> float:
     >>> rank_one([[0.9, 0.1], [0.6, 0.5]], [5, 6], [[1, 0], [0, 1]], [5, 6])
     0.5
     """
-    nearest = (unit(probes) @ unit(gallery).T).argmax(1)
-    return float((np.asarray(names)[nearest] == np.asarray(person)).mean())
+    scores, person, names = _scores(probes, person, gallery, names)
+    return float((names[scores.argmax(1)] == person).mean())
 
 
 def identification_rates(probes, person, gallery, names, threshold: float) -> tuple[float, float, float]:
@@ -49,8 +49,17 @@ def identification_rates(probes, person, gallery, names, threshold: float) -> tu
     >>> identification_rates([[1, 0], [0.7, 0.7]], [5, 9], [[1, 0], [0, 1]], [5, 6], threshold=0.9)
     (1.0, 0.0, 0.0)
     """
-    scores, person, names = unit(probes) @ unit(gallery).T, np.asarray(person), np.asarray(names)
+    scores, person, names = _scores(probes, person, gallery, names)
     named, known = scores.max(1) >= threshold, np.isin(person, names)
     right = names[scores.argmax(1)] == person
     share = lambda chosen, of: float(chosen[of].mean()) if of.any() else float("nan")  # noqa: E731
     return share(named & right, known), share(named & ~right, known), share(named, ~known)
+
+
+def _scores(probes, person, gallery, names) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    scores, person, names = unit(probes) @ unit(gallery).T, np.asarray(person), np.asarray(names)
+    if (*person.shape, *names.shape) != scores.shape or not scores.size:
+        raise CourseError(
+            f"persons {person.shape} and names {names.shape} for scores {scores.shape}. Valid: (N,) and (G,) for (N, G), from 1."
+        )
+    return scores, person, names

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from course_utils.errors import CourseError
 from course_utils.models import backbone
 
 STAGES = 6  # of Lite0's seven: what comes after them knows ImageNet's classes, and less about faces
@@ -74,11 +75,16 @@ def embed(
     """Embeddings (N, dim) float32 of length 1 for uint8 pictures (N, 1, H, W), in evaluation mode.
 
     With ``flips`` a picture and its mirror image are embedded and the two added: a face is nearly symmetric.
-    ``batch``: how many at once; sixteen fit a processor's fast memory, a GPU is faster with more.
+    ``batch``: how many at once; sixteen fit a processor's fast memory, a GPU is faster with more. Raises :class:`CourseError`
+    for pictures that are not uint8.
 
     >>> embed(Embedder(dim=4, pretrained=False), torch.zeros(3, 1, 64, 52, dtype=torch.uint8)).shape
     (3, 4)
     """
+    if images.dtype != torch.uint8:
+        raise CourseError(
+            f"pictures of {images.dtype}. Valid: torch.uint8, 0 to 255; embed() divides by itself."
+        )
     was_training = net.training
     net.eval()
     with torch.no_grad():

@@ -14,13 +14,13 @@ from course_utils.data.folders import image_folder, read_image
 SHAPE = (112, 92)  # rows and columns of a face, as in the AT&T set
 
 
-def own_faces(path: str | Path, note: bool = True) -> tuple[DataSet, list[tuple[Path, str]]]:
+def own_faces(path: str | Path) -> tuple[DataSet, list[tuple[Path, str]]]:
     """The people below ``path``: ``images`` (N, 1, 112, 92) uint8, ``targets`` the person; and what was left out, with its reason.
 
-    ``note``: as for :func:`~course_utils.data.image_folder`. Each picture should show one upright face that fills it; it is made grey, cut to 92:112 around its middle and resized. Raises
+    Each picture should show one upright face that fills it; it is made grey, cut to 92:112 around its middle and resized. Raises
     :class:`DataError` unless two people with readable pictures are found.
     """
-    folder = image_folder(path, note)
+    folder = image_folder(path)
     images = torch.from_numpy(np.stack([read_face(file) for file in folder.paths]))[:, None]
     data = DataSet(images, folder.targets, folder.classes, {"path": np.array(list(map(str, folder.paths)))})
     data.name, data.split, data.source = folder.name, folder.split, folder.source

@@ -49,14 +49,20 @@ def roc(scores, genuine, weights=None) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """False accept rate, false reject rate and threshold at every step, from "accept nobody" on; each (K,) float64.
 
     A pair is accepted when its score reaches the threshold. ``weights``: (P,) how often each pair counts, 1 by default. Raises
-    :class:`CourseError` unless there are genuine and impostor pairs.
+    :class:`CourseError` unless there are genuine and impostor pairs with a weight.
 
     >>> far, frr, threshold = roc([0.9, 0.8, 0.3, 0.1], [True, False, True, False])
     >>> far.tolist(), frr.tolist(), threshold.tolist()
     ([0.0, 0.0, 0.5, 0.5, 1.0], [1.0, 0.5, 0.5, 0.0, 0.0], [inf, 0.9, 0.8, 0.3, 0.1])
     """
     scores, genuine = _checked(scores, genuine)
-    return _Sorted(scores, genuine).rates(None if weights is None else np.asarray(weights, float))
+    if weights is not None:
+        weights = np.asarray(weights, float)
+        if weights.shape != genuine.shape or not (weights[genuine].sum() > 0 and weights[~genuine].sum() > 0):
+            raise CourseError(
+                f"weights of shape {weights.shape}. Valid: {genuine.shape}, some genuine and some impostor pairs above 0."
+            )
+    return _Sorted(scores, genuine).rates(weights)
 
 
 def equal_error_rate(scores, genuine, weights=None) -> float:
@@ -79,9 +85,9 @@ def threshold_at(scores, genuine, far: float) -> float:
     """
     rates, _, threshold = roc(scores, genuine)
     impostors = int((~np.asarray(genuine, bool)).sum())
-    if not 0 < far <= 1 or far * impostors < 1:
+    if not 1 / impostors <= far <= 1:
         raise CourseError(
-            f"far={far!r} with {impostors:,} impostor pairs. Valid: from {1 / impostors:.2g}, one of them, to 1."
+            f"far={far!r} with {impostors:,} impostor pairs. Valid: from 1/{impostors}, one of them, to 1."
         )
     return float(threshold[np.flatnonzero(rates <= far)[-1]])
 
@@ -104,7 +110,8 @@ def error_interval(
 
     A person drawn a times counts a times in their genuine pairs, and a·b times in the pairs with somebody drawn b times. Pairs
     share people, so an interval that draws pairs is far too narrow (Bolle, Ratha and Pankanti, 2004). Draws in which nobody has a
-    genuine pair are drawn again. Raises as :func:`roc`, and for fewer than three people.
+    genuine pair are drawn again. Where no pair went wrong the interval is (0, 0), which no sample can show: for n people the
+    error may still be as large as 3/n (the rule of three). Raises as :func:`roc`, and for fewer than three people.
 
     >>> low, high = error_interval(*all_pairs(np.random.default_rng(0).normal(size=(40, 8)), np.arange(40) // 4), draws=50)
     >>> low < 0.5 < high
@@ -121,7 +128,9 @@ def rate_intervals(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The bootstrap intervals of false accept rate and false reject rate at one threshold, over people.
 
-    People are drawn anew as in :func:`error_interval`, and it raises as that does. Lesson 16.
+    People are drawn anew as in :func:`error_interval`, and it raises as that does. Where all pairs of a kind were right, or all
+    wrong, other draws cannot differ; the interval is then that of independent trials (Clopper and Pearson, 1934), one for each
+    person with a genuine pair, or for two people each in the false accept rate. Lesson 16.
 
     >>> far, frr = rate_intervals(*all_pairs(np.random.default_rng(0).normal(size=(40, 8)), np.arange(40) // 4), 0.0, draws=50)
     >>> far[0] < 0.5 < far[1], frr[0] < 0.5 < frr[1]
@@ -133,8 +142,19 @@ def rate_intervals(
         [np.average(wrong[kind], weights=weights[kind]) for kind in (~genuine, genuine)]
         for weights in _redrawn(genuine, who, draws, seed)
     ]
-    far, frr = (percentile_interval(rates, confidence) for rates in np.transpose(values))
+    trials = len(np.unique(np.asarray(who))) // 2, len(np.unique(np.asarray(who)[genuine]))
+    far, frr = (
+        _interval(wrong[kind], rates, n, confidence)
+        for kind, rates, n in zip((~genuine, genuine), np.transpose(values), trials, strict=True)
+    )
     return far, frr
+
+
+def _interval(wrong, rates, trials: int, confidence: float) -> tuple[float, float]:
+    reach = 1 - ((1 - confidence) / 2) ** (1 / trials)
+    if not wrong.any():
+        return 0.0, reach
+    return (1 - reach, 1.0) if wrong.all() else percentile_interval(rates, confidence)
 
 
 def _redrawn(genuine, who, draws, seed):

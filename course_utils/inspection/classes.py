@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from course_utils.driving.sequences import sequence
 from course_utils.inspection.findings import Finding, Item, Layout, Place, count
-from course_utils.inspection.folder import SPLITS, Folder
+from course_utils.inspection.folder import Folder, is_split, split_of
 
 GROUP_IN_NAME = {
     "patient": re.compile(r"(?<![a-z])((?:patient|pat|subject|subj|case)[-_ ]?\d+)", re.IGNORECASE),
@@ -23,10 +23,10 @@ def class_folders(folder: Folder, people: bool = False) -> Layout | None:
     depth, level = 0, _names(parts.values(), 0)
     while len(level) == 1 and not any(len(p) == depth + 1 for p in parts.values()) and next(iter(level)):
         deeper = _names(parts.values(), depth + 1)
-        if not deeper or next(iter(level)).lower() in SPLITS:
+        if not deeper or is_split(next(iter(level))):
             break
         depth, level = depth + 1, deeper
-    splits = {name for name in level if name.lower() in SPLITS}
+    splits = set(filter(is_split, level))
     with_splits = len(splits) == len(level) > 0 or len(splits) > 1
     at = depth + with_splits
     items, outside = [], []
@@ -34,7 +34,7 @@ def class_folders(folder: Folder, people: bool = False) -> Layout | None:
         if len(names) < at + 2 or (with_splits and names[depth] not in splits):
             outside.append(Place(file))
             continue
-        items.append(Item(file, SPLITS[names[depth].lower()] if with_splits else "", names[at]))
+        items.append(Item(file, split_of(names[depth]) if with_splits else "", names[at]))
     if len({item.label for item in items}) < (1 if with_splits or people else 2) and not folder.empty:
         return None
     if not items:
@@ -48,6 +48,15 @@ def class_folders(folder: Folder, people: bool = False) -> Layout | None:
                 f"{count(len(outside), 'picture')} outside the {'people' if people else 'class'} folders: no label",
                 "Move each into the folder of its class, or remove it: it will not be used.",
                 tuple(outside),
+            )
+        )
+    if with_splits:
+        found.append(
+            Finding(
+                "split-folders",
+                "note",
+                f"the {'people' if people else 'classes'} lie in split folders: {', '.join(sorted(splits))}",
+                "To train, name one of these folders as DATA_DIR: a lesson reads the classes of one, and splits them itself.",
             )
         )
     found += _empty_classes(folder, items, at)

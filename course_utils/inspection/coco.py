@@ -14,7 +14,7 @@ def coco(folder: Folder) -> Layout | None:
     faults, items, names, files = Faults(), {}, {}, []
     for file in folder.ending(".json"):
         document = json_document(folder, file, faults)
-        if isinstance(document, dict) and {"images", "annotations"} <= set(document):
+        if isinstance(document, dict) and {"images", "annotations"} <= set(document) and _of_boxes(document):
             files.append(file)
             _coco_file(folder, file, document, faults, items, names)
     broken = faults.places["broken-file"]
@@ -49,10 +49,13 @@ def _coco_file(folder, file, document, faults, items, names) -> None:
             faults.path(file, given, why)
             by_id[number] = None
             continue
-        if path in items or number in by_id:
-            faults.add("repeated-row", file, f"{path}, id {number}", picture=path)
         stated = tuple(v for key in ("width", "height") if isinstance(v := image.get(key), int))
         split = split_of(posixpath.basename(file)) or split_of(posixpath.dirname(path))
+        if path in items and "" != split != items[path].split != "":
+            note = f"{path}: {split}; {items[path].source}: {items[path].split}"
+            faults.add("two-splits", file, note, picture=path)
+        elif path in items or number in by_id:
+            faults.add("repeated-row", file, f"{path}, id {number}", picture=path)
         by_id[number] = items.setdefault(
             path, Item(path, split, boxes=[], source=file, stated=stated if len(stated) == 2 else None)
         )
@@ -72,9 +75,18 @@ def _coco_file(folder, file, document, faults, items, names) -> None:
             faults.add(
                 "unknown-class", file, f"{name}: category_id {category}; known: {valid}", picture=about
             )
+        elif item and entry.get("iscrowd"):
+            faults.add("left-out", file, f"{name}: iscrowd", picture=about)
         elif item:
             x, y, w, h = numbers
             item.boxes.append(Box(own[category], x, y, x + w, y + h, name=name))
+
+
+def _of_boxes(document: dict) -> bool:
+    """Captions come in the same form, and without boxes."""
+    entries = _list(document["annotations"])
+    boxes = any(isinstance(entry, dict) and "bbox" in entry for entry in entries)
+    return boxes or "categories" in document or not entries
 
 
 def _list(value) -> list:

@@ -84,9 +84,14 @@ def recognise(folder: Folder, task: str) -> Layout:
 
     Raises :class:`DataError` that says what was found, which formats the task takes and which task takes this one.
     """
+    bare = None
     for name in ACCEPTED[task]:
         if layout := FORMATS[name](folder):
-            return layout
+            if layout.items:
+                return layout
+            bare = bare or layout
+    if bare:
+        return bare
     fits = {name: read(folder) for name, read in FORMATS.items() if name not in ACCEPTED[task]}
     other = [f"{n} (--task {t})" for n in fits if fits[n] for t in TASKS if n in ACCEPTED[t]]
     endings = Counter(Path(file).suffix.lower() or "no ending" for file in folder.files)

@@ -77,7 +77,7 @@ def groups(layout: Layout, pictures: Mapping[str, Picture]) -> None:
     """Give every item the patient that its header names, unless a table names one."""
     for item in layout.items:
         header = pictures[item.file].extra
-        if header and header["patient"]:
+        if header and header["patient"].lower() not in NOT_NAMES:
             item.groups.setdefault("patient", header["patient"])
 
 
@@ -85,7 +85,7 @@ def findings(pictures: Mapping[str, Picture]) -> Iterator[Finding]:
     """Names of patients, mixed modalities, inverted grey values, values not yet rescaled, text in the pixels."""
     headers = [picture for picture in pictures.values() if picture.extra]
     files = [picture for picture in headers if picture.look is not None]
-    named = [p for p in headers if p.extra["name"].lower() not in NOT_NAMES or p.extra["born"]]
+    named = [p for p in headers if _named(p.extra)]
     if named:
         yield Finding(
             "dicom-name",
@@ -120,11 +120,19 @@ DIFFER = (
 )  # fmt: skip
 
 
+def _named(extra: dict[str, str]) -> bool:
+    return bool(extra["born"]) or extra["name"].lower() not in (*NOT_NAMES, extra["patient"].lower())
+
+
 def _header(header) -> dict[str, str]:
     def text(name: str) -> str:
         return str(header.get(name) or "").strip()
 
+    def number(name: str, default: float) -> str:
+        return f"{float(text(name) or default):g}"
+
     photometric = text("PhotometricInterpretation")
+    rescale = f"{number('RescaleSlope', 1)}, {number('RescaleIntercept', 0)}"
     return {
         "patient": text("PatientID"),
         "name": text("PatientName").strip("^ "),
@@ -132,7 +140,7 @@ def _header(header) -> dict[str, str]:
         "modality": text("Modality"),
         "burned": text("BurnedInAnnotation"),
         "photometric": photometric if photometric.startswith("MONOCHROME") else "colour",
-        "rescale": f"{text('RescaleSlope')}, {text('RescaleIntercept')}" if "RescaleSlope" in header else "",
+        "rescale": rescale if "RescaleSlope" in header else "",
     }
 
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_utils.data.folders import SPLIT, shown
 from course_utils.errors import DataError
 from course_utils.inspection.findings import TASKS, Finding, Place
 from course_utils.inspection.pictures import DICOM, is_picture
-
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-IGNORED = ("Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__")
 
 
 @dataclass
@@ -37,12 +32,12 @@ class Folder:
         self.dicoms = [file for file in self.files if _is_dicom(self.root, file)]
         dicoms = set(self.dicoms)
         self.pictures = [file for file in self.files if is_picture(file) or file in dicoms]
-        self._known = set(self.files)
+        self._known = {_composed(file): file for file in self.files}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for file in self.pictures:
             name = posixpath.basename(file)
-            self._by_name[name].append(file)
-            self._by_name[posixpath.splitext(name)[0]].append(file)
+            for known in {name, posixpath.splitext(name)[0]}:
+                self._by_name[_composed(known)].append(file)
 
     def ending(self, *endings: str) -> list[str]:
         """The files whose names end so, in lower case."""
@@ -50,7 +45,7 @@ class Folder:
 
     def named(self, name: str) -> list[str]:
         """The pictures with this name, in whatever folder; the ending may be left out."""
-        return self._by_name.get(name, [])
+        return self._by_name.get(_composed(name), [])
 
     def find(self, given: str, beside: str = "") -> tuple[str | None, str]:
         """The file that an annotation in the folder ``beside`` means by ``given``, and the reason where there is none.
@@ -59,8 +54,8 @@ class Folder:
         ending; of several the one nearest to the annotation. Of an absolute path outside the root only the name is used:
         nothing outside the root is ever opened.
         """
-        text = given.strip().replace("\\", "/")
-        root = self.root.absolute().as_posix()
+        text = _composed(given.strip().replace("\\", "/"))
+        root = _composed(self.root.absolute().as_posix())
         if "\0" in text:
             return None, "its path holds a zero byte"
         if text.startswith(root + "/"):
@@ -68,10 +63,10 @@ class Folder:
         foreign = text.startswith("/") or re.match(r"[A-Za-z]:/", text)
         if foreign:
             text = posixpath.basename(text)
-        inside = [posixpath.normpath(posixpath.join(folder, text)) for folder in (beside, "")]
+        inside = [posixpath.normpath(posixpath.join(folder, text)) for folder in (_composed(beside), "")]
         for path in inside:
             if path in self._known:
-                return path, ""
+                return self._known[path], ""
         if all(path == ".." or path.startswith("../") for path in inside):
             return None, "its path leads out of the folder"
         ends = [f for f in self.named(posixpath.basename(text)) if _ends(f, text)]
@@ -85,7 +80,14 @@ class Folder:
 
 
 def _ends(file: str, text: str) -> bool:
-    return any(f"/{path}".endswith(f"/{text}") for path in (file, posixpath.splitext(file)[0]))
+    return any(
+        f"/{path}".endswith(f"/{text}") for path in map(_composed, (file, posixpath.splitext(file)[0]))
+    )
+
+
+def _composed(text: str) -> str:
+    """Letters with their accents in one: a Mac writes ü in a file's name as u and two dots."""
+    return unicodedata.normalize("NFC", text)
 
 
 def scan(path: str | Path) -> Folder:
@@ -100,11 +102,11 @@ def scan(path: str | Path) -> Folder:
         raise DataError(f"{str(path)!r} is {state}. {valid}")
     files, folders, refused = [], [], []
     for where, below, names in os.walk(root, onerror=refused.append):
-        below[:] = sorted(name for name in below if _shown(name))
+        below[:] = sorted(name for name in below if shown(name))
         inside = Path(where).relative_to(root).as_posix()
         prefix = "" if inside == "." else inside + "/"
         folders += [prefix + name for name in below]
-        files += [prefix + name for name in names if _shown(name)]
+        files += [prefix + name for name in names if shown(name)]
     if not files:
         why = f"it cannot be listed ({refused[0].strerror})" if refused else "there is no file in it"
         raise DataError(f"{str(path)!r} is empty: {why}. {valid}")
@@ -127,15 +129,24 @@ def scan(path: str | Path) -> Folder:
 
 
 def split_of(text: str) -> str:
-    """The split that a folder's or a file's name means, or an empty text.
+    """The split that a path means, or an empty text: its innermost folder that is called so, else the innermost with the word.
 
     >>> split_of("valid"), split_of("instances_train2017"), split_of("cats")
     ('val', 'train', '')
     """
-    for word in re.findall(r"[a-z]+", text.lower()):
-        if word in SPLITS:
-            return SPLITS[word]
-    return ""
+    parts = text.lower().split("/")[::-1]
+    words = [word for part in parts for word in re.findall(r"[a-z]+", part)]
+    found = next(filter(is_split, [*parts, *words]), "")
+    return next((name for name in ("train", "test") if name in found), found and "val")
+
+
+def is_split(name: str) -> bool:
+    """Whether a folder of this name is a split, and no class.
+
+    >>> is_split("training_set"), is_split("dev"), is_split("trains")
+    (True, True, False)
+    """
+    return bool(SPLIT.fullmatch(name))
 
 
 def _is_dicom(root: Path, file: str) -> bool:
@@ -154,7 +165,3 @@ def _parents(folder: str):
     while folder:
         folder = posixpath.dirname(folder)
         yield folder
-
-
-def _shown(name: str) -> bool:
-    return not name.startswith(".") and name not in IGNORED

@@ -50,6 +50,9 @@ def balance(layout: Layout, faces: bool = False) -> Iterator[Finding]:
     labelled = [item for item in layout.items if item.label is not None]
     sizes = Counter(item.label.strip() for item in labelled)
     if not sizes:
+        if layout.labels == "classes":
+            yield Finding("nothing-labelled", "error", "no picture has a label",
+                          "Put the pictures into class folders, or name them and their labels in a CSV table.")  # fmt: skip
         return
     if len(sizes) == 1:
         yield Finding(
@@ -100,4 +103,6 @@ def balance(layout: Layout, faces: bool = False) -> Iterator[Finding]:
 def _plain(name: str) -> str:
     """A name without what people write differently: case, spaces, hyphens, underscores. Numbers stay as they are."""
     text = unicodedata.normalize("NFKC", name).strip()
-    return text if re.fullmatch(r"[-+\d.,]+", text) else re.sub(r"[\s_-]+", " ", text).strip().casefold()
+    if len(text) == 1 or re.fullmatch(r"[-+\d.,]+", text):  # letters are classes too: a and A
+        return text
+    return re.sub(r"[\s_-]+(?=.)", " ", text, flags=re.DOTALL).casefold()  # ER and ER- differ

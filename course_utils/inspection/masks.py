@@ -36,12 +36,28 @@ class Mask(NamedTuple):
     problem: str = ""
 
 
+class Key(NamedTuple):
+    """What a picture and its mask have in common: folders and ``stem``, ``plain`` without a word such as ``_mask``."""
+
+    parts: tuple[str, ...]
+    stem: str
+    plain: str
+    in_folder: bool  # of masks
+
+
 def pairs(folder: Folder) -> Layout | None:
     """Understand ``images/`` and ``masks/`` (also ``train/`` and ``trainannot/``, ``a.png`` and ``a_mask.png``)."""
-    pictures, masks = {}, {}
-    for file in folder.pictures:
-        key, is_mask = _key(file)
-        (masks if is_mask else pictures).setdefault(key, file)
+    keys = {file: _key(file) for file in folder.pictures}
+    # Where a folder tells the masks, names do not: images/eye_L.png is a left eye.
+    in_folders = any(key.in_folder for key in keys.values())
+    pictures, masks, twice, renamed = {}, {}, [], []
+    for file, key in sorted(keys.items(), key=lambda pair: pair[1].in_folder):  # pictures first
+        is_mask = key.in_folder if in_folders else key.plain != key.stem
+        stem = key.plain if is_mask and (*key.parts, key.stem) not in pictures else key.stem
+        if in_folders and stem != key.stem:
+            renamed.append(Place(file, f"its picture is called {stem}"))
+        if (there := (masks if is_mask else pictures).setdefault((*key.parts, stem), file)) != file:
+            twice.append(Place(file, f"{there} has the same name"))
     paired = [key for key in masks if key in pictures]
     if not paired or 2 * len(paired) < min(len(pictures), len(masks)):
         return None
@@ -61,6 +77,12 @@ def pairs(folder: Folder) -> Layout | None:
     if alone:
         found.append(Finding("mask-alone", "error", f"{count(len(alone), 'mask')} without a picture",
                              "Add the picture, or remove the mask; names must agree up to the ending.", alone))  # fmt: skip
+    if twice:
+        found.append(Finding("mask-names", "error", f"{count(len(twice), 'file')} with the name of another, up to the ending",
+                             "Keep one of them, or rename it: which mask is whose cannot be told.", tuple(twice)))  # fmt: skip
+    if renamed:
+        found.append(Finding("mask-renamed", "warning", f"{count(len(renamed), 'mask')} with another name than the picture",
+                             "Give both one name, in images/ and in masks/: training reads no other.", tuple(renamed)))  # fmt: skip
     if wrong:
         places = tuple(Place("classes.txt", text.partition(": ")[2] or text) for text in wrong)
         found.append(Finding("class-list", "error", f"{count(len(wrong), 'line')} of classes.txt cannot be read",
@@ -75,9 +97,11 @@ def findings(
 ) -> list[Finding]:
     """Read every mask and judge sizes, values and classes."""
     owners = {item.mask: item for item in layout.items if item.mask}
+    declared = _declared(folder, [])
+    coloured = _is_coloured(declared)
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")
-        work = pool.map(lambda file: read(folder, file), owners)
+        work = pool.map(lambda file: read(folder, file, coloured), owners)
         bar = tqdm(work, "masks", len(owners), disable=None if progress else True, leave=False)
         masks = dict(zip(owners, bar, strict=True))
     bad = tuple(Place(file, mask.problem) for file, mask in masks.items() if mask.problem)
@@ -95,16 +119,15 @@ def findings(
         found.append(Finding("mask-size", "error", f"{count(len(places), 'mask')} of another size than the picture",
                              "Export it again at the picture's size; never stretch it with interpolation. "
                              "If sides are swapped, the picture is turned by its EXIF orientation.", tuple(places)))  # fmt: skip
-    declared = _declared(folder, [])
     return [*found, *_values(good, declared), *_classes(good, owners, declared)]
 
 
-def read(folder: Folder, file: str) -> Mask:
-    """Count the pixels of each value of one mask."""
+def read(folder: Folder, file: str, coloured: bool) -> Mask:
+    """Count the pixels of each value of one mask; of a palette's colours, if classes.txt lists colours."""
     from course_utils.segmentation.folders import read_mask
 
     try:
-        values = read_mask(folder.root / file)
+        values = read_mask(folder.root / file, coloured)
     except Exception as error:  # a damaged file makes a decoder raise anything
         return Mask(problem=str(error))
     keys = values if values.ndim == 2 else values.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
@@ -157,7 +180,8 @@ def _usual(masks: Mapping[str, Mask]) -> tuple[set, str]:
         }, "the other masks"
     if pixels[0] + pixels[255] > 0.5 * total and pixels[255] and pixels[1] + pixels[2] < 0.01 * total:
         return {0, 255}, "the two main values"
-    top = next(value for value in range(257) if value not in pixels and value + 1 not in pixels)
+    beyond = max(pixels, default=0) + 2
+    top = next(v for v in range(beyond) if v not in pixels and v + 1 not in pixels)
     often = max(1, 0.05 * len(masks))
     return {v for v in pixels if v <= top or v == IGNORE or users[v] > often}, "the other masks"
 
@@ -193,20 +217,17 @@ def _classes(masks: Mapping[str, Mask], owners: Mapping[str, Item], declared: Ma
                           "Split again, so that train has every class.")  # fmt: skip
 
 
-def _key(file: str) -> tuple[tuple[str, ...], bool]:
-    """What a picture and its mask have in common, and whether this file is the mask."""
+def _key(file: str) -> Key:
     *folders, name = file.split("/")
     stem = posixpath.splitext(name)[0]
-    parts, is_mask = [], False
+    parts, in_folder = [], False
     for folder in folders:
         if match := IN_FOLDER.match(folder):
-            is_mask = True
+            in_folder = True
             folder = match.group(1)
         if folder and folder.lower() not in IMAGE_WORDS:
             parts.append(folder.lower())
-    if match := IN_NAME.match(stem):
-        stem, is_mask = match.group(1), True
-    return (*parts, stem), is_mask
+    return Key(tuple(parts), stem, IN_NAME.sub(r"\1", stem), in_folder)
 
 
 def _declared(folder: Folder, wrong: list[str]) -> dict:

@@ -34,7 +34,9 @@ summary{cursor:pointer} code{overflow-wrap:anywhere}
 
 def write(report: Report, file: Path) -> None:
     """Write the report to ``file``; the pictures stand in it, so that it can be moved and sent."""
-    Path(file).write_text(html(report), encoding="utf-8")
+    Path(file).write_text(
+        html(report), encoding="utf-8", errors="backslashreplace"
+    )  # a name need not be UTF-8
 
 
 def html(report: Report) -> str:

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from course_utils.data.folders import EXTENSIONS
+from course_utils.upright import upright_rgb
 
 DICOM = (".dcm", ".dicom")
 SIDE = 64  # pixels of a fingerprint's side
@@ -25,6 +26,7 @@ ORIENTATION = 0x0112
 FORMATS = {
     ".bmp": ("BMP", "DIB"),
     ".gif": ("GIF",),
+    ".jfif": ("JPEG",),
     ".jpeg": ("JPEG", "MPO"),
     ".jpg": ("JPEG", "MPO"),
     ".pgm": ("PPM",),
@@ -155,8 +157,8 @@ def look(image: Image.Image) -> np.ndarray:
         values = np.nan_to_num(np.asarray(image, np.float32))
         low, high = float(values.min()), float(values.max())
         image = Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
-    if image.mode != "L":
-        image = image.convert("RGBA").convert("L") if image.mode == "P" else image.convert("L")
+    if image.mode != "L" or "transparency" in image.info:
+        image = upright_rgb(image).convert("L")
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 

@@ -30,8 +30,11 @@ FAULTS = {
     "outside-path": ("error", "path that leads out of the folder; it was not opened", "Write paths relative to the file of labels, and copy the pictures there."),
     "box-alone": ("error", "box whose picture is not listed", "Add the picture to images, or remove the box."),
     "class-list": ("error", "class that is named twice or has no name", "Give each class one number and one name."),
+    "two-splits": ("error", "picture that is listed in two splits", "Keep it in one: the score on pictures that were trained on says nothing about new ones."),
+    "prediction": ("warning", "box with a confidence: a prediction, not a label", "Look whether a person has checked it; a net learns the mistakes of the net that made it."),
     "repeated-row": ("warning", "picture that is listed more than once", "Keep one entry for each picture."),
     "unlisted": ("warning", "picture that has no entry", "Label it, or add an empty entry if it shows nothing: which of the two, only you know."),
+    "left-out": ("note", "box of a crowd or a difficult object", "Training leaves it out. Draw the objects one by one if they should count."),
 }  # fmt: skip
 
 

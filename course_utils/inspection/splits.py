@@ -56,6 +56,15 @@ def duplicates(layout: Layout, pictures: Mapping[str, Picture]) -> Iterator[Find
     alike = similar.near(used)
     across = [group for group in alike if len({items[f].split for f in group}) > 1]
     within = [group for group in alike if len({items[f].split for f in group}) == 1]
+    differ = [group for group in alike if len({items[f].label for f in group}) > 1]
+    if differ:
+        yield Finding(
+            "near-label",
+            "warning",
+            f"{count(len(differ), 'group')} of pictures that look the same and have different labels",
+            "Look at them in the HTML report: decide which label is right, or keep them if they do differ.",
+            places(differ, lambda item: f", labelled {item.label}"),
+        )
     if across:
         yield Finding(
             "near-across",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from course_utils.inspection.findings import Box, Item, Layout
 from course_utils.inspection.folder import Folder, split_of
@@ -18,7 +19,8 @@ def voc(folder: Folder) -> Layout | None:
     ]
     if not files:
         return None
-    faults, items, splits = Faults(), {}, _lists(folder)
+    faults, items = Faults(), {}
+    splits = _lists(folder, faults)
     for file in files:
         root = xml(folder, file, faults)
         if root is None:
@@ -48,18 +50,27 @@ def voc(folder: Folder) -> Layout | None:
                 faults.add("bad-box", file, f"{name}: {', '.join(corners)}", thing.line, path)
             elif not name.strip():
                 faults.add("unknown-class", file, "a box without a name", thing.line, path)
+            elif thing.text("difficult") == "1":
+                faults.add("left-out", file, f"{name}: difficult", thing.line, path)
             else:
                 item.boxes.append(Box(name, *numbers, line=thing.line))
     unlisted(folder, items, faults)
     return Layout("Pascal VOC", "boxes", list(items.values()), faults.findings())
 
 
-def _lists(folder: Folder) -> dict[str, str]:
-    """Name → split, from lists such as ImageSets/Main/train.txt."""
-    found = {}
-    for file in folder.ending(".txt"):
-        split = split_of(posixpath.splitext(posixpath.basename(file))[0])
-        if split and "imagesets" in file.lower():
-            for line in lines(folder, file, Faults()):
-                found[line.split()[0] if line.split() else ""] = split
+def _lists(folder: Folder, faults: Faults) -> dict[str, str]:
+    """Name → split, from lists such as ImageSets/Main/train.txt; the lists of other tasks have other splits."""
+    found: dict[str, str] = {}
+    lists = [file for file in folder.ending(".txt") if "imagesets/" in file.lower()]
+    lists = [file for file in lists if "imagesets/main/" in file.lower()] or lists
+    for file in lists:
+        stem = posixpath.splitext(posixpath.basename(file))[0]
+        split = split_of(stem.replace("_", "/"))  # train_val: the pictures of val, whether a train is on them
+        for number, line in enumerate(lines(folder, file, Faults()) if split else [], 1):
+            name = line.strip()
+            if not folder.named(name):
+                name = re.sub(r"\s+-?[01]$", "", name)  # lists of one class say whether it is there
+            if name and found.setdefault(name, split) != split:
+                note = f"{name}: {split}, and {found[name]} in another list"
+                faults.add("two-splits", file, note, number)
     return found

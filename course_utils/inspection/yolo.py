@@ -47,7 +47,7 @@ def _yolo_line(line, number, file, item, names, faults) -> None:
     if polygon and (points := [four_numbers([word] * 4) for word in words[1:]]) and all(points):
         x, y = [p[0] for p in points[::2]], [p[0] for p in points[1::2]]
         numbers = ((min(x) + max(x)) / 2, (min(y) + max(y)) / 2, max(x) - min(x), max(y) - min(y))
-    if numbers is None or (len(words) != 5 and not polygon):
+    if numbers is None or (len(words) not in (5, 6) and not polygon):
         faults.add("bad-box", file, f"{line.strip()!r}"[:100], number, item.file)
         return
     name = names.get(words[0]) if names else words[0] if words[0].isdigit() else None
@@ -57,6 +57,8 @@ def _yolo_line(line, number, file, item, names, faults) -> None:
         )
         faults.add("unknown-class", file, f"class {words[0]!r}; known: {valid}", number, item.file)
         return
+    if len(words) == 6:
+        faults.add("prediction", file, line.strip(), number, item.file)
     x, y, w, h = numbers
     item.boxes.append(Box(name, x - w / 2, y - h / 2, x + w / 2, y + h / 2, line=number))
 

@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--run", type=Path, help="card: a file of runs, such as results/20_from_notebook_to_product.json"
     )
     parser.add_argument(
+        "--metric", help="card: the accuracy of this file in the run, where it has another name"
+    )
+    parser.add_argument(
         "--reference", type=Path, help="watch: a folder of pictures that the model was judged on"
     )
     parser.add_argument("--new", type=Path, help="watch: a folder of pictures from use")
@@ -29,28 +32,34 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         classifier = Classifier(options.model)
         if options.what == "card":
-            print(_card(classifier.about, options.run))
+            print(_card(classifier.about, options.run, options.metric))
         elif options.what == "watch":
             return _watch(classifier, options.reference, options.new)
         else:
             _keep(classifier, options)
-    except CourseError as error:
+    except (CourseError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _card(about, path: Path | None) -> str:
+def _card(about, path: Path | None, metric: str | None) -> str:
     from course_utils import results
-    from course_utils.data import card
+    from course_utils.data.cards import cards
     from course_utils.product.card import model_card
 
     if path is None:
         raise CourseError(
             "a card needs the numbers of a run: --run FILE, as `course run --json FILE` writes it."
         )
+    if about.data not in cards():
+        raise CourseError(
+            f"the model was trained on {about.data!r}, and a model card passes on what its data's card says. "
+            f"Cards: {', '.join(cards())}. For data of your own write the card by hand."
+        )
     run = results.read(path)[-1]
-    return model_card(about, run, card(about.data), name=Path(path).stem)
+    metrics = metric and {key: key.replace("_", " ") for key in (metric, *run["metrics"])}
+    return model_card(about, run, cards()[about.data], path.stem, metrics)
 
 
 def _watch(classifier, reference: Path | None, new: Path | None) -> int:
@@ -81,7 +90,7 @@ def _pictures(folder: Path, about):
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
         try:
             pixels = read_upload(path.read_bytes(), about.channels)
-        except UploadError as error:
+        except (OSError, UploadError) as error:
             print(f"left out {path.name}: {error}", file=sys.stderr)
             continue
         picture = Image.fromarray(pixels.squeeze(2) if about.channels == 1 else pixels)
@@ -96,7 +105,12 @@ def _keep(classifier, options) -> None:
     if options.what == "serve":
         from course_utils.product.service import Service
 
-        with Service(classifier, options.host, options.port) as service:
+        try:
+            service = Service(classifier, options.host, options.port)
+        except (OSError, OverflowError) as error:
+            where = f"{options.host}:{options.port}"
+            raise CourseError(f"cannot listen on {where}: {error}. Give another --port or --host.") from None
+        with service:
             print(f"listening on {service.url}; stop with Ctrl-C", flush=True)
             try:
                 service.serve_forever()

@@ -20,7 +20,7 @@ class About:
 
     ``size``: pixels a side inside the network; ``channels``: 1 (grey) or 3 (RGB); ``mean`` and ``std`` for values in
     [0, 1]; ``data_sha256``: :func:`fingerprint` of the training pictures and labels. Raises :class:`CourseError` for
-    fewer than two classes or other channels.
+    fewer than two classes, a class twice, other channels, a size or spread of 0.
 
     >>> about = About(("good", "bad"), 96, 1, 0.5, 0.5, data="elpv")
     >>> About.from_json(about.to_json()) == about
@@ -39,10 +39,11 @@ class About:
 
     def __post_init__(self):
         object.__setattr__(self, "classes", tuple(self.classes))
-        if len(self.classes) < 2 or self.channels not in (1, 3):
+        named = 2 <= len(self.classes) == len(set(self.classes))
+        if not (named and self.channels in (1, 3) and self.size >= 1 and self.std > 0):
             raise CourseError(
-                f"a model with classes {list(self.classes)} and {self.channels} channels. "
-                "Valid: at least two class names; 1 channel (grey) or 3 (RGB)."
+                f"a model with classes {list(self.classes)}, {self.channels} channels, size {self.size} and std {self.std}. "
+                "Valid: at least two different class names; 1 channel (grey) or 3 (RGB); size from 1; std above 0."
             )
 
     def to_json(self) -> str:
@@ -64,11 +65,15 @@ class About:
 def fingerprint(images, targets) -> str:
     """SHA-256 over pictures ``(N, ...)`` uint8 and labels ``(N,)`` int, shapes included: other data, another text.
 
+    Raises :class:`CourseError` for pictures of another kind: rounded to whole numbers, different ones would be the same.
+
     >>> pictures, labels = np.zeros((2, 1, 4, 4), np.uint8), np.array([0, 1])
     >>> fingerprint(pictures, labels)[:8], fingerprint(pictures, 1 - labels)[:8]
     ('e6f8ed59', '5fb6188e')
     """
-    images, targets = np.ascontiguousarray(images, np.uint8), np.ascontiguousarray(targets, np.dtype("<i8"))
+    images, targets = np.ascontiguousarray(images), np.ascontiguousarray(targets, np.dtype("<i8"))
+    if images.dtype != np.uint8:
+        raise CourseError(f"pictures of {images.dtype}. Valid: uint8, as they were before any preparation.")
     digest = hashlib.sha256(repr((images.shape, targets.shape)).encode())
     digest.update(images)
     digest.update(targets)

@@ -68,10 +68,13 @@ def model_card(about: About, run: dict, data_card, name: str, metrics: dict[str,
     """Fill the card from a run as ``results/<lesson>.json`` stores it, with Hugging Face's front matter.
 
     ``data_card``: a :class:`course_utils.data.Card`; its licence, bias and warnings are passed on. ``metrics``: name in
-    the run → words for the table; by default all of them. The first is the accuracy of the front matter. Raises
-    :class:`CourseError` for a metric that the run does not have: a card is never half filled. Mitchell et al., 2019.
+    the run → words for the table; the first is the accuracy of the front matter. By default all, and first ``accuracy``, or
+    ``accuracy_int8`` for a file in 8 bits. Raises :class:`CourseError` for a metric that the run does not have: a card is
+    never half filled. Mitchell et al., 2019.
     """
-    metrics = metrics or {key: key.replace("_", " ") for key in run["metrics"]}
+    if metrics is None:
+        first = "accuracy" if about.precision == "float32" else f"accuracy_{about.precision}"
+        metrics = {key: key.replace("_", " ") for key in (first, *run["metrics"])}
     if missing := [key for key in metrics if key not in run["metrics"]]:
         raise CourseError(f"the run has no {', '.join(missing)}. It has: {', '.join(run['metrics'])}.")
     text = (CARDS / f"{data_card.name}.md").read_text(encoding="utf-8")
@@ -102,4 +105,6 @@ def section(markdown: str, heading: str) -> str:
 def _row(words: str, metric: dict) -> str:
     unit = f" {metric['unit']}" if metric.get("unit") else ""
     interval = "–" if metric.get("low") is None else f"{metric['low']:.3f} to {metric['high']:.3f}"
+    if unit == " ms" and interval != "–":
+        interval = f"5 to 95 % of calls: {interval}"
     return f"| {words} | {metric['value']:.4g}{unit} | {interval} | {metric.get('n') or '–'} |"

@@ -54,7 +54,7 @@ class Monitor:
     Three questions, each answered by a permutation test (Fisher, 1935) whose p-value is right whatever the distribution:
 
     - ``pictures``: are brightness, contrast and sharpness as before? The largest difference of means, in standard
-      deviations of the reference.
+      deviations of all pictures.
     - ``embedding``: is what the network sees as before? Maximum mean discrepancy with a Gaussian kernel as wide as the
       median distance (Gretton et al., 2012).
     - ``classes``: does it predict the classes as often as before? The largest difference of mean probabilities.
@@ -84,7 +84,6 @@ class Monitor:
         self.alpha, self.permutations, self.seed = alpha, permutations, seed
         within = squared_distances(self.reference[1], self.reference[1])
         self.width = float(np.median(within[np.triu_indices(n, 1)])) or 1.0
-        self.spread = self.reference[0].std(axis=0) + 1e-9
         self.within = np.exp(-within / self.width)
 
     @staticmethod
@@ -94,12 +93,19 @@ class Monitor:
         return picture_statistics(pixels), embedding, probabilities
 
     def __call__(self, window) -> Verdict:
-        """Compare a window, described in the same way, with the reference."""
+        """Compare a window, described in the same way, with the reference. Raises :class:`CourseError` for other shapes."""
         window = tuple(np.asarray(part, np.float64) for part in window)
         n, m = len(self.reference[0]), len(window[0])
+        shapes = [part.shape for part in window]
+        if not m or shapes != [(m, *part.shape[1:]) for part in self.reference]:
+            raise CourseError(
+                f"a window of shapes {shapes}. Valid: one picture or more, described as the reference."
+            )
+        pooled = np.concatenate([self.reference[0], window[0]])
+        spread = pooled.std(axis=0) + 1e-9  # of all: that of one group makes the true grouping a special one
         weights = permuted_weights(n, m, self.permutations, np.random.default_rng(self.seed))
         differences = {
-            "pictures": np.abs(weights @ np.concatenate([self.reference[0], window[0]]) / self.spread).max(1),
+            "pictures": np.abs(weights @ pooled / spread).max(1),
             "embedding": self._discrepancies(weights, window[1]),
             "classes": np.abs(weights @ np.concatenate([self.reference[2], window[2]])).max(1),
         }

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
 
 from course_utils.product.about import About
 from course_utils.product.session import Classifier
@@ -29,6 +32,8 @@ def answer(classifier, body: bytes, limits: Limits) -> dict:
     """The reply to one picture: class, probabilities and the model's version. Raises ``UploadError``."""
     pixels = read_upload(body, classifier.about.channels, limits)
     chances = classifier(pixels)[0][0]
+    if not np.isfinite(chances).all():
+        raise ValueError(f"the model gives {chances.tolist()}")
     about: About = classifier.about
     return {
         "class": about.classes[int(chances.argmax())],
@@ -89,8 +94,32 @@ class Handler(BaseHTTPRequestHandler):
         self.timeout = self.server.patience
         super().setup()
 
+    def handle_one_request(self):
+        """Give up a head that comes drop by drop: the socket's own patience counts only silence."""
+        self.clock = threading.Timer(self.server.patience, self._cut)
+        self.clock.daemon = True
+        self.clock.start()
+        try:
+            super().handle_one_request()
+        finally:
+            self.clock.cancel()
+
+    def parse_request(self):
+        """The head is there: what follows has limits of its own."""
+        try:
+            return super().parse_request()
+        finally:
+            self.clock.cancel()
+
+    def _cut(self):
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
+
     def do_GET(self):
         """``/health`` and ``/about``."""
+        lengths = self.headers.get_all("Content-Length", [])
+        if set(lengths) - {"0"} or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # a body is not read, and must not be taken for the next request
         if self.path == "/health":
             self._reply(200, {"status": "ok"})
         elif self.path == "/about":
@@ -143,9 +172,17 @@ class Handler(BaseHTTPRequestHandler):
         """Write nothing for each request; a proxy does."""
 
     def _length(self) -> int:
-        text = self.headers.get("Content-Length", "")
-        if not text.isdecimal():
-            raise UploadError(411, f"Content-Length is {text[:20]!r}. Send the number of bytes of the body.")
+        lengths = self.headers.get_all("Content-Length", [""])
+        text = lengths[0].strip()
+        if len(set(lengths)) > 1 or not text.isdecimal() or "Transfer-Encoding" in self.headers:
+            raise UploadError(
+                411,
+                f"Content-Length is {text[:20]!r}. Send the number of bytes of the body, once, not in chunks.",
+            )
+        if len(text) > 15:
+            raise UploadError(
+                413, f"the body has {text[:15]}… bytes; the limit is {self.server.limits.body:,}."
+            )
         if int(text) > self.server.limits.body:
             self._drain(int(text))
             raise UploadError(

@@ -12,6 +12,7 @@ from course_utils.errors import CourseError
 from course_utils.upright import upright_rgb
 
 FORMATS = ("JPEG", "PNG")
+MAX_SCANS = 64  # of a progressive JPEG: each takes a few bytes, and as much work as the whole picture
 MODES = ("1", "CMYK", "L", "LA", "P", "RGB", "RGBA", "YCbCr")  # 8 bits or fewer
 
 
@@ -57,6 +58,8 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
             415, "the body is not a PNG or JPEG picture. Send the file itself as the body."
         ) from None
     with picture:
+        if picture.format != "PNG" and (scans := body.count(b"\xff\xda")) > MAX_SCANS:
+            raise UploadError(413, f"the picture has {scans:,} scans; the limit is {MAX_SCANS}.")
         width, height = picture.size
         if width * height > limits.pixels or max(width, height) > limits.side:
             raise _too_large(f"{width}×{height} pixels", limits)

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from course_utils import data
 from course_utils.data.folders import EXTENSIONS, read_image
+from course_utils.data.rows import chosen_rows
 from course_utils.errors import DataError
 from course_utils.segmentation.metrics import IGNORE
 
@@ -46,8 +47,7 @@ class MaskFolder(torch.utils.data.Dataset):
 
     def subset(self, indices) -> MaskFolder:
         """The pictures at ``indices`` (integers or a boolean mask of length N), as a dataset of the same kind."""
-        indices = np.asarray(indices)
-        chosen = np.arange(len(self))[indices if indices.size else []]
+        chosen = chosen_rows(indices, len(self))
         columns = ([column[i] for i in chosen] for column in (self.images, self.masks))
         return MaskFolder(*columns, self.classes, [self.names[i] for i in chosen], self.name)
 
