@@ -355,10 +355,19 @@ def test_a_lesson_with_every_kind_of_control(lab):
     lab.settled()
     lab.changes(lab.by_keyboard)
     lab.assert_no_error()
+    note = lab.page.get_by_text("Run this cell in JupyterLab to move the controls.")
+    lab.menu("Kernel", "Restart Kernel…")
+    lab.page.locator(".jp-Dialog .jp-mod-accept").click()
+    note.wait_for()
+    assert static.is_visible() and not lab.control.is_visible(), "a control without its kernel gives way"
+    lab.run_all()
+    lab.changes(lab.by_keyboard)
+    lab.assert_no_error()
+
     lab.shut_down_kernel()
     lab.page.reload()
     lab.settled()
-    lab.page.get_by_text("Run this cell in JupyterLab to move the controls.").wait_for()
+    note.wait_for()
     assert static.is_visible() and static.evaluate("image => image.naturalWidth") > 500
     # JupyterLab logs that a saved widget has no kernel any more, and writes so; the picture's note hides that.
     lab.assert_no_error(allowed="widget model not found")

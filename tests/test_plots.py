@@ -36,6 +36,12 @@ PLOTS = {
     ),
     "bars lying": lambda: plots.bars(["a very long label", "b"], [1, 2], xlabel="model", ylabel="accuracy"),
     "histogram": lambda: plots.histogram({"a": GREY[0], "b": GREY[1]}, xlabel="pixel value"),
+    "bars lying in groups": lambda: plots.bars(
+        ["a very long label", "b"], {"p": [1, 2], "q": [2, 3]}, xlabel="model", ylabel="accuracy"
+    ),
+    "boxes": lambda: plots.boxes(
+        COLOUR[0], [[1, 0, 5, 6], [14, 3, 16, 9]], [1, 7], list("abcdefgh"), [0.9, 0.8], title="two"
+    ),
     "confusion": lambda: plots.confusion([[3, 1], [0, 4]], ["cat", "dog"]),
     "reliability": lambda: plots.reliability(SCORES, TARGETS),
     "most_wrong": lambda: plots.most_wrong(GREY, TARGETS, SCORES, ["cat", "dog"]),
@@ -75,7 +81,9 @@ def test_reliability_has_labelled_axes():
         and bottom.get_xlabel().startswith("confidence")
         and bottom.get_ylabel()
     )
-    assert plots.reliability(SCORES[:, 1], TARGETS)[0].get_ylabel() == "share of positives"
+    positives = plots.reliability(SCORES[:, 1], TARGETS)[0]
+    assert positives.get_ylabel() == "share of positives"
+    assert "share of positives against confidence" in positives.alt_text
 
 
 def test_lines_differ_in_colour_style_and_marker():
@@ -84,6 +92,20 @@ def test_lines_differ_in_colour_style_and_marker():
     assert [line.get_color() for line in lines] == list(plots.COLOURS)
     assert len({line.get_marker() for line in lines}) == 8
     assert len({str(line._unscaled_dash_pattern) for line in lines}) == 8
+
+
+def test_the_ninth_series_is_not_like_the_first():
+    def looks(ax):
+        return {
+            (line.get_color(), str(line._unscaled_dash_pattern), line.get_marker()) for line in ax.get_lines()
+        }
+
+    assert len(looks(plots.curves({str(i): [1, i] for i in range(20)}, xlabel="x", ylabel="y"))) == 20
+    ax = plots.bars(["a"], {str(i): [1] for i in range(9)}, xlabel="x", ylabel="y")
+    assert ax.patches[0].get_facecolor() == ax.patches[8].get_facecolor()
+    assert ax.patches[0].get_hatch() != ax.patches[8].get_hatch()
+    ax = plots.histogram({str(i): [1, i] for i in range(9)}, xlabel="x")
+    assert ax.patches[0].get_linestyle() != ax.patches[8].get_linestyle()
 
 
 def test_the_palette_is_told_apart_by_the_colour_blind():
@@ -115,16 +137,184 @@ def test_images_of_any_layout_and_library():
 
 
 def test_grey_pictures_share_their_scale():
-    axes = plots.image_grid(np.stack([np.zeros((4, 4)), np.full((4, 4), 0.5)]))
-    assert {ax.images[0].get_clim() for ax in axes.flat} == {(0.0, 1.0)}
+    for high, scale in ((0.5, (0.0, 1.0)), (9.0, (0.0, 9.0))):
+        axes = plots.image_grid(np.stack([np.zeros((4, 4)), np.full((4, 4), high)]))
+        assert {ax.images[0].get_clim() for ax in axes.flat} == {scale}
     axes = plots.feature_maps(np.stack([np.zeros((4, 4)), np.full((4, 4), 9.0)]), shared=True)
     assert {ax.images[0].get_clim() for ax in axes.flat} == {(0.0, 9.0)}
+
+
+def test_whole_numbers_and_floats_have_a_scale_each():
+    pictures = [GREY[0], GREY[1] / 255, GREY[0].astype(int) * 2 % 256, np.full((4, 4), 0.5)]
+    clims = [ax.images[0].get_clim() for ax in plots.image_grid(pictures).flat]
+    assert clims == [(0, 255), (0, 1), (0, 255), (0, 1)]
+    clims = [ax.images[0].get_clim() for ax in plots.image_grid(pictures, value_range=(0, 2)).flat]
+    assert set(clims) == {(0, 2)}
+
+
+@pytest.mark.parametrize(
+    ("picture", "scale"),
+    [
+        (np.array([[0, 40]]), (0, 255)),
+        (np.array([[0, 15]]), (0, 15)),
+        (np.array([[0, 0.4]]), (0, 1)),
+        (np.array([[0.5, -3]]), (-3, 0.5)),
+        (np.array([[0.5, np.nan, -3, np.inf]]), (-3, 0.5)),
+        (np.full((2, 2), np.nan), (0, 1)),
+    ],
+)
+def test_the_scale_of_grey_values(picture, scale):
+    assert plots.image(picture).images[0].get_clim() == scale
+
+
+def test_what_is_not_finite_leaves_the_rest_to_be_seen():
+    maps = np.stack([[[0, 1]], [[np.nan, 3]], [[-np.inf, 2]]])
+    axes = plots.feature_maps(maps, shared=True)
+    assert {ax.images[0].get_clim() for ax in axes.flat} == {(0, 3)}
+    assert [t.get_color() for t in plots.annotated_matrix([[np.nan, 0, 1]]).texts] == [
+        "black",
+        "white",
+        "black",
+    ]
+
+
+def test_equal_channels_look_equal_under_a_shared_scale():
+    axes = plots.feature_maps(np.full((3, 2, 2), 5), shared=True)
+    assert {ax.images[0].get_clim() for ax in axes.flat} == {(5, 6)}
+
+
+@pytest.mark.parametrize(
+    ("values", "fmt", "texts"),
+    [
+        ([[1, 2], [3, 4]], None, {(0, 0): "1", (1, 0): "2", (0, 1): "3", (1, 1): "4"}),
+        ([[-0.005, -0.0625]], ".4g", {(0, 0): "-0.005", (1, 0): "-0.0625"}),
+        ([[-0.0, -0.001]], ".2f", {(0, 0): "0.00", (1, 0): "0.00"}),
+        ([[-0.001, -0.01]], ".0%", {(0, 0): "0%", (1, 0): "-1%"}),
+        ([[-0.0, -0.04]], ".1f", {(0, 0): "0.0", (1, 0): "0.0"}),
+    ],
+)
+def test_numbers_stand_in_their_cells(values, fmt, texts):
+    ax = plots.annotated_matrix(values, fmt=fmt)
+    assert {t.get_position(): t.get_text() for t in ax.texts} == texts
+
+
+def place(patch):
+    return (*patch.get_xy(), patch.get_width(), patch.get_height())
+
+
+def test_frames_boxes_and_heat_lie_where_they_belong():
+    ax = plots.annotated_matrix(np.eye(4), highlight=(0, 1, 1, 2))
+    assert place(ax.patches[0]) == (0.5, -0.5, 2, 1)
+    ax = plots.boxes(COLOUR[0], [[1, 2, 5, 9]])
+    assert place(ax.patches[0]) == (0.5, 1.5, 4, 7)
+    picture, heat = plots.overlay(COLOUR[0], [[0, 1]]).images
+    assert heat.get_extent() == picture.get_extent() == [-0.5, 15.5, 11.5, -0.5]
+
+
+def test_a_score_is_read_on_the_colour_of_its_class():
+    ax = plots.boxes(COLOUR[0], [[1, 5, 5, 6]] * 8, range(8), scores=[0.5] * 8)
+    assert "".join(t.get_color()[0] for t in ax.texts) == "wwwbbbwb"
+    assert not len(plots.boxes(COLOUR[0], []).patches)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 9, 9], [14, 3, 20, 9], [-5, -5, 3, 3], [14, 0, 16, 4]])
+def test_a_score_stands_in_the_picture(box):
+    ax = plots.boxes(COLOUR[0], [box], scores=[0.5])
+    ax.figure.canvas.draw()
+    text, inside = ax.texts[0].get_window_extent(), ax.get_window_extent()
+    assert inside.x0 <= text.x0 and text.x1 <= inside.x1 and inside.y0 <= text.y0 and text.y1 <= inside.y1
+
+
+@pytest.mark.parametrize("counts", [[[3, 1], [0, 4]], [[0.3, 0.1], [0, 0.4]]])
+def test_a_cell_of_a_confusion_matrix_has_its_count_and_share_of_the_row(counts):
+    ax = plots.confusion(counts, ["cat", "dog"])
+    texts = {t.get_position(): t.get_text() for t in ax.texts}
+    assert texts == {
+        (j, i): f"{counts[i][j]:g}\n{share}"
+        for i, row in enumerate([["75%", "25%"], ["0%", "100%"]])
+        for j, share in enumerate(row)
+    }
+    assert ax.images[0].get_array().tolist() == pytest.approx(np.array([[0.75, 0.25], [0, 1]]))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
+    assert not plots.confusion(np.zeros((2, 2)), "ab").images[0].get_array().any()
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [["functional", "defective"], ["a functional solar cell", "a defective solar cell"], ["a long name"] * 4],
+)
+def test_the_names_under_a_confusion_matrix_stand_apart(classes):
+    ax = plots.confusion(np.eye(len(classes)), classes)
+    ax.figure.canvas.draw()
+    names = ax.get_xticklabels()
+    turned = names[0].get_rotation() == 45
+    assert turned == (classes[0] != "functional")
+    assert turned or names[0].get_window_extent().x1 < names[1].get_window_extent().x0
+
+
+@pytest.mark.parametrize("labels", [["a long label 0", "b"], ["a long label 0", "b", "c"], ["a\nb", "c"]])
+def test_the_legend_of_grouped_bars_covers_no_label(labels):
+    values = {"p": range(len(labels)), "q": range(len(labels))}
+    ax = plots.bars(labels, values, xlabel="x", ylabel="y", horizontal="\n" not in labels[0])
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0
+    assert ax.alt_text.endswith(", each for p and q.")
+
+
+def test_lying_bars_have_the_labels_on_the_left_and_their_errors():
+    values, errors = [1, 2], [[0.1, 0.2], [0.3, 0.4]]
+    ax = plots.bars(["a", "b"], values, errors, xlabel="model", ylabel="accuracy", horizontal=True)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("accuracy", "model")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"] and ax.yaxis_inverted()
+    assert [bar.get_width() for bar in ax.patches] == values
+    segments = np.array(ax.collections[0].get_segments())
+    assert segments[:, :, 0] == pytest.approx(np.array([[0.9, 1.3], [1.8, 2.4]]))
+
+
+def test_upright_bars_in_groups_stand_side_by_side_with_their_errors():
+    groups, errors = {"p": [1, 2], "q": [3, 4]}, {"q": [0.5, 0.25]}
+    ax = plots.bars(["a", "b"], groups, errors, xlabel="model", ylabel="accuracy")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("model", "accuracy")
+    assert [bar.get_height() for bar in ax.patches] == [1, 2, 3, 4]
+    assert [bar.get_x() for bar in ax.patches] == pytest.approx([-0.4, 0.6, 0, 1])
+    assert np.array(ax.collections[0].get_segments())[:, :, 1].tolist() == [[2.5, 3.5], [3.75, 4.25]]
+
+
+def test_reliability_bars_and_dots():
+    top, bottom = plots.reliability([[0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]], [1, 0, 0, 1], bins=4)
+    assert [bar.get_height() for bar in top.patches] == pytest.approx([0.5, 1])
+    dots = top.get_lines()[1]
+    assert dots.get_xdata() == pytest.approx([0.65, 0.85]) and dots.get_ydata() == pytest.approx([0.5, 1])
+    assert [bar.get_height() for bar in bottom.patches] == [0, 0, 0.5, 0.5]
+    assert "accuracy against confidence" in top.alt_text
+
+
+def test_curves_have_the_scales_and_the_band_that_were_asked_for():
+    series, bands = {"a": ([1, 10], [3, 2])}, {"a": ([2, 1], [5, 4])}
+    ax = plots.curves(series, bands=bands, xlabel="x", ylabel="y", logy=True)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")
+    (path,) = ax.collections[0].get_paths()
+    assert {tuple(point) for point in path.vertices} == {(1, 2), (1, 5), (10, 1), (10, 4)}
+    assert plots.curves(series, xlabel="x", ylabel="y", logx=True).get_xscale() == "log"
+
+
+def test_histograms_over_each_other_share_their_edges():
+    ax = plots.histogram({"a": [0, 1], "b": [2, 3]}, bins=3, xlabel="x")
+    assert {x for patch in ax.patches for x in patch.get_xy()[:, 0]} == {0, 1, 2, 3}
+    assert [set(patch.get_xy()[:, 0]) for patch in ax.patches] == [{0, 1, 2, 3}] * 2
+
+
+def test_a_histogram_says_how_many_values_it_leaves_out():
+    ax = plots.histogram([1, np.nan, 2, -np.inf], xlabel="loss", bins=2)
+    assert ax.get_xlabel() == "loss (2 of 4 not finite)"
+    assert plots.histogram([1, 2], xlabel="loss").get_xlabel() == "loss"
 
 
 def test_most_wrong_starts_with_the_worst():
     axes = plots.most_wrong(GREY, TARGETS, SCORES, ["cat", "dog"], n=2)
     assert [ax.get_title() for ax in axes.flat] == ["dog\n→ cat 0.95", "dog\n→ cat 0.70"]
     assert np.array_equal(axes[0, 0].images[0].get_array(), GREY[4])
+    assert "the least probability, worst first" in axes[0, 0].alt_text
 
 
 def test_a_colour_kernel_is_drawn_with_the_layout_that_was_named():
@@ -156,6 +346,14 @@ def test_a_plot_draws_into_given_axes():
         (lambda: plots.image_grid([]), "nothing to draw"),
         (lambda: plots.image_grid(GREY, ["one"]), "1 titles for 5 pictures"),
         (lambda: plots.image_grid(["a.png"]), "not numbers"),
+        (lambda: plots.image_grid(GREY, columns=0), "columns is 0"),
+        (lambda: plots.feature_maps(COLOUR[0], columns=-1), "columns is -1"),
+        (lambda: plots.boxes(GREY[0], np.ones((4, 5))), r"\(4, 5\).*\(n, 4\)"),
+        (lambda: plots.boxes(GREY[0], [1, 1, 5, 6]), r"\(4,\).*\(n, 4\)"),
+        (lambda: plots.boxes(GREY[0], [[1, 1, 5, 6]], [0, 1]), "2 labels for 1 boxes"),
+        (lambda: plots.boxes(GREY[0], [[1, 1, 5, 6]], scores=[]), "0 scores for 1 boxes"),
+        (lambda: plots.boxes(GREY[0], [[1, 1, 5, 6]], [2], ["a", "b"]), "labels holds 2. Valid: 0 to 1"),
+        (lambda: plots.boxes(GREY[0], [[1, 1, 5, 6]], [-1]), "labels holds -1. Valid: from 0"),
         (lambda: plots.feature_maps(np.zeros((2, 3, 8, 8))), r"\(C, H, W\)"),
         (lambda: plots.overlay(GREY[0], np.zeros((1, 2, 2))), r"\(h, w\)"),
         (lambda: plots.annotated_matrix(np.zeros((64, 64))), "400 cells"),
@@ -166,11 +364,17 @@ def test_a_plot_draws_into_given_axes():
         (lambda: plots.curves({}, xlabel="x", ylabel="y"), "empty"),
         (lambda: plots.curves({"a": [0, -1]}, xlabel="x", ylabel="y", logy=True), "no positive value"),
         (lambda: plots.bars(["a"], [1, 2], xlabel="x", ylabel="y"), "1 labels"),
+        (lambda: plots.bars(["a"], {}, xlabel="x", ylabel="y"), "values is empty"),
         (lambda: plots.bars(["a"], [1], [1, 2], xlabel="x", ylabel="y"), "errors has shape"),
         (lambda: plots.histogram([], xlabel="x"), "empty"),
+        (
+            lambda: plots.histogram({"a": [np.nan], "b": [np.inf]}, xlabel="x"),
+            "none of the 2 values is finite",
+        ),
         (lambda: plots.confusion(np.zeros((2, 3)), ["a", "b"]), r"\(2, 3\) for 2 classes"),
         (lambda: plots.reliability([[2.0, -1.0]], [0]), "softmax"),
         (lambda: plots.most_wrong(GREY, TARGETS, SCORES, ["a"]), "1 classes"),
+        (lambda: plots.most_wrong(GREY, TARGETS, SCORES, ["a", "b"], n=0), "n is 0"),
         (lambda: plots.show(None), "show\\(\\) got None"),
     ],
 )

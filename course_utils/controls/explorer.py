@@ -18,12 +18,13 @@ from course_utils.controls.readers import ReaderError, watched
 from course_utils.errors import CourseError
 
 # The saved notebook holds the static picture, then the live box, then this note. Where the box is alive it replaces
-# picture and note; where it is dead (no kernel) picture and note stay. Without these classes all of them are seen.
+# picture and note; where it is dead (no kernel, or a new one) picture and note stay. Without these classes all of
+# them are seen.
 _NOTE = """\
 <style>
-.jp-OutputArea-child:has(+ .jp-OutputArea-child .course-live) { display: none; }
-.jp-OutputArea-child:has(.course-live) + .jp-OutputArea-child:has(.course-note) { display: none; }
-.jp-OutputArea-child:not(:has(.course-live)):has(+ .jp-OutputArea-child .course-note) { display: none; }
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .course-live:not(.jupyter-widgets-disconnected)) { display: none; }
+.jp-OutputArea-child:has(.course-live:not(.jupyter-widgets-disconnected)) + .jp-OutputArea-child:has(.course-note) { display: none; }
+.jp-OutputArea-child:not(:has(.course-live:not(.jupyter-widgets-disconnected))):has(+ .jp-OutputArea-child .course-note) { display: none; }
 </style>
 <span class="course-note">Run this cell in JupyterLab to move the controls.</span>"""
 

@@ -122,7 +122,8 @@ class Table:
 class Cells:
     """A table whose cells are clicked: the value is ``(row, column)``, two indices. The chosen cell is highlighted.
 
-    ``rows`` and ``columns`` are the headings. Raises :class:`CourseError` when one is empty or repeats a heading.
+    ``rows`` and ``columns`` are the headings. Raises :class:`CourseError` when one is empty, or for more than
+    144 cells.
 
     >>> Cells(["out 0", "out 1"], ["red", "green", "blue"]).label((1, 2))
     'out 1, blue'

@@ -20,7 +20,7 @@ class Pyramid(nn.Module):
     """Lite0 and a feature pyramid: pictures (N, 3, H, W) in [0, 1] → three maps of ``width`` channels, strides 8, 16, 32.
 
     The last stage knows most and sees least sharply; its map is enlarged and added to the finer ones (Lin et al., 2017).
-    The first ``frozen`` of the seven stages stay as ImageNet made them, and so do all normalisations of Lite0.
+    The first ``frozen`` of the seven stages stay as ImageNet made them; no normalisation of Lite0 learns in training.
 
     >>> [tuple(m.shape) for m in Pyramid(width=16, pretrained=False)(torch.zeros(1, 3, 64, 96))]
     [(1, 16, 8, 12), (1, 16, 4, 6), (1, 16, 2, 3)]
@@ -34,14 +34,14 @@ class Pyramid(nn.Module):
         self.mean, self.std, self.out_channels = net.input_stats.mean[0], net.input_stats.std[0], width
         for module in self.modules():
             if isinstance(module, _NormBase):
-                module.requires_grad_(False).eval()
+                module.requires_grad_(False)
         for part in (self.stem, *self.stages[:frozen]):
             part.requires_grad_(False)
         self.across = nn.ModuleList(nn.Conv2d(channels, width, kernel_size=1) for channels in CHANNELS)
         self.smooth = nn.ModuleList(nn.Conv2d(width, width, kernel_size=3, padding=1) for _ in CHANNELS)
 
     def train(self, mode: bool = True):
-        """As every module, but for the normalisations: they keep ImageNet's statistics."""
+        """As every module, but for the normalisations, which keep the statistics they have: no training moves them."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, _NormBase):

@@ -41,8 +41,9 @@ def curves(
             if log and len(values) and not (values[np.isfinite(values)] > 0).any():
                 raise CourseError(f"series {label!r} has no positive value to draw on a log axis.")
         dots = len(x) <= 20 if markers is None else markers
-        style = {"color": COLOURS[i % 8], "linestyle": LINES[i % 8]}
-        ax.plot(x, y, label=label, marker="osD^vPX*"[i % 8] if dots else None, markersize=5, **style)
+        style = {"color": COLOURS[i % 8], "linestyle": _nth(LINES, i)}
+        marker = _nth("osD^vPX*", i) if dots else None
+        ax.plot(x, y, label=label, marker=marker, markersize=5, **style)
         if bands and label in bands:
             low, high = (array(edge, f"bands[{label!r}]") for edge in bands[label])
             if not len(low) == len(high) == len(x):
@@ -78,7 +79,7 @@ def bars(
 
     ``errors``: half-widths ``(n,)``, or ``(2, n)`` the distances below and above; for groups, a dict of these.
     Bars lie flat where labels are long. ``xlabel`` names the labels' axis and ``ylabel`` the values' in both cases.
-    Raises :class:`CourseError` when the lengths differ.
+    Raises :class:`CourseError` when the lengths differ, or there is no value.
 
     >>> bars(["mono", "poly"], [0.9, 0.8], xlabel="cell type", ylabel="accuracy").get_ylabel()
     'accuracy'
@@ -86,6 +87,8 @@ def bars(
     labels = [str(label) for label in labels]
     groups = values if isinstance(values, dict) else {"": values}
     groups = {name: array(v, "values") for name, v in groups.items()}
+    if not groups:
+        raise CourseError("values is empty. Give (n,), or a dict: name → (n,).")
     if not labels or any(v.shape != (len(labels),) for v in groups.values()):
         shapes = ", ".join(str(v.shape) for v in groups.values())
         raise CourseError(
@@ -105,7 +108,7 @@ def bars(
                 f"errors has shape {error.shape}. Valid: ({len(labels)},) or (2, {len(labels)})."
             )
         where = at + (i - (len(groups) - 1) / 2) * thick
-        look = {"color": COLOURS[i % 8], "hatch": _HATCHES[i % 8], "edgecolor": "white", "label": name}
+        look = {"color": COLOURS[i % 8], "hatch": _nth(_HATCHES, i), "edgecolor": "white", "label": name}
         if flat:
             drawn = ax.barh(where, heights, thick, xerr=error, capsize=4, **look)
         else:
@@ -122,8 +125,11 @@ def bars(
         _finish(ax, xlabel, ylabel, title)
     ax.grid(visible=False, axis="y" if flat else "x")
     if len(groups) > 1:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(len(groups), 4))
+        lines = 1 if flat else 1 + max(label.count("\n") for label in labels)
+        pad = 2.2 + 1.4 * lines  # of the legend's font size: below the numbers or labels and the axis label
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=pad, ncols=min(len(groups), 4))
     named = _listed(labels) if len(labels) <= 12 else f"{len(labels)} labels"
+    named += f", each for {_listed(groups)}" if len(groups) > 1 else ""
     describe(ax, f"{title + ': ' if title else ''}Bars of {ylabel} for each {xlabel}: {named}.")
     return ax
 
@@ -133,26 +139,42 @@ def histogram(
 ):
     """Count values in bins; ``values`` is ``(N,)``, or name → ``(N,)`` for outlines over each other.
 
+    The label of the axis says how many values were left out because they are not finite. Raises :class:`CourseError`
+    when no value is finite.
+
     >>> histogram([0, 0, 1], xlabel="pixel value", bins=2).get_ylabel()
     'count'
     """
     groups = values if isinstance(values, dict) else {"": values}
     groups = {name: array(v, "values").ravel() for name, v in groups.items()}
-    if not any(len(v) for v in groups.values()):
+    total = sum(map(len, groups.values()))
+    if not total:
         raise CourseError("values is empty; there is nothing to count.")
-    every = np.concatenate([v[np.isfinite(v)] for v in groups.values()])
+    groups = {name: v[np.isfinite(v)] for name, v in groups.items()}
+    every = np.concatenate(list(groups.values()))
+    if not len(every):
+        raise CourseError(
+            f"none of the {total} values is finite. Look for the step that gave nan or inf first."
+        )
     edges = np.histogram_bin_edges(every, bins)
+    if lost := total - len(every):
+        xlabel += f" ({lost:,} of {total:,} not finite)"
     ax = one(ax)
     for i, (name, numbers) in enumerate(groups.items()):
         filled = len(groups) == 1
         look = {"histtype": "stepfilled" if filled else "step", "linewidth": 0 if filled else 2}
-        ax.hist(numbers, edges, color=COLOURS[i % 8], linestyle=LINES[i % 8], label=name, log=log, **look)
+        ax.hist(numbers, edges, color=COLOURS[i % 8], linestyle=_nth(LINES, i), label=name, log=log, **look)
     _finish(ax, xlabel, ylabel, title)
     if len(groups) > 1:
         ax.legend()
     whose = f", for {_listed(groups)}" if len(groups) > 1 else ""
     describe(ax, f"{title + ': ' if title else ''}Histogram of {xlabel}{whose}.")
     return ax
+
+
+def _nth(looks, i: int):
+    """The look of series ``i``: after eight each colour meets the next look, so that no two series are alike."""
+    return looks[(i + i // 8) % 8]
 
 
 def _points(label, points) -> tuple[np.ndarray, np.ndarray]:

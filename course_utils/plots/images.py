@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
 from course_utils.errors import CourseError
-from course_utils.plots.style import array, describe, one, panels
+from course_utils.plots.style import array, describe, ink, one, panels
 
 
 def image(
@@ -20,7 +21,8 @@ def image(
     """Draw one picture: ``(H, W)``, ``(H, W, 3)``, ``(1, H, W)`` or ``(3, H, W)``, uint8 or float.
 
     Grey values are shown between ``value_range``; by default 0–255 for whole numbers, 0–1 for floats that fit, else
-    from the smallest to the largest value. ``layout``, "CHW" or "HWC", is needed only where the shape fits both, as
+    from the smallest to the largest finite value. Whole numbers from 17 to 255 count as pixel values: for a mask of K
+    classes say ``value_range=(0, K - 1)``. ``layout``, "CHW" or "HWC", is needed only where the shape fits both, as
     that of a 3×3 colour kernel does. Raises :class:`CourseError` for other shapes, and for that one without a layout.
 
     >>> image(np.zeros((3, 8, 8), np.uint8), title="black").get_title()
@@ -47,25 +49,26 @@ def image_grid(
     """Draw pictures in rows of ``columns``; returns the axes, ``(rows, columns)``, those without a picture hidden.
 
     ``images``: ``(N, H, W)``, ``(N, C, H, W)`` or ``(N, H, W, C)`` with C = 1 or 3, or a list of pictures of any sizes.
-    All grey pictures share one scale; for that and for ``layout`` see :func:`image`. ``cell`` is the width of a picture in inches.
-    Raises :class:`CourseError` for other shapes, and when ``titles`` are not as many as the pictures.
+    Grey pictures of whole numbers share one scale, and those of floats another; for that and for ``layout`` see
+    :func:`image`. ``cell`` is the width of a picture in inches. Raises :class:`CourseError` for other shapes, for less
+    than one column, and when ``titles`` are not as many as the pictures.
 
     >>> image_grid(np.zeros((7, 8, 8)), columns=4).shape
     (2, 4)
     """
     pictures = _pictures(images, layout)
     titles = _titles(titles, len(pictures))
-    columns = min(columns, len(pictures))
-    rows = math.ceil(len(pictures) / columns)
+    rows, columns = _rows_and_columns(len(pictures), columns)
     lines = max((text.count("\n") + 1 for text in titles if text), default=0)
     shape = max(p.shape[0] / p.shape[1] for p in pictures)
     width = max(columns * cell, 2.0)
     height = rows * (width / columns * min(shape, 3) + 0.2 * lines + 0.07) + (0.35 if title else 0)
     axes = panels(rows, columns, width, height)
     axes[0, 0].figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
-    scale = value_range or _range(pictures)
+    kinds = {w: [p for p in pictures if _whole(p) == w] for w in (True, False)}
+    scales = {w: value_range or _range(some) for w, some in kinds.items() if some}
     for ax, picture, text in zip(axes.flat, pictures, titles, strict=False):
-        _draw(ax, picture, scale)
+        _draw(ax, picture, scales[_whole(picture)])
         ax.set_title(text, fontsize=10, pad=3)
     for ax in axes.flat[len(pictures) :]:
         ax.set_axis_off()
@@ -84,7 +87,8 @@ def feature_maps(maps, columns: int = 8, titles=None, shared: bool = False, cell
     """Draw the channels of one feature map, ``(C, H, W)``, each as a picture in viridis; returns the axes.
 
     With ``shared`` all channels have one colour scale, with a colour bar; else each has its own from its smallest to
-    its largest value, and a dead channel is flat. Raises :class:`CourseError` for other shapes.
+    its largest value, and a dead channel is flat. Raises :class:`CourseError` for other shapes, and for less than one
+    column.
 
     >>> feature_maps(np.zeros((3, 8, 8)), columns=2).shape
     (2, 2)
@@ -95,13 +99,14 @@ def feature_maps(maps, columns: int = 8, titles=None, shared: bool = False, cell
     if maps.ndim != 3 or 0 in maps.shape:
         raise CourseError(f"maps has shape {maps.shape}. Valid: (C, H, W), the channels of one picture.")
     titles = _titles(titles if titles is not None else [str(i) for i in range(len(maps))], len(maps))
-    columns = min(columns, len(maps))
-    rows = math.ceil(len(maps) / columns)
+    rows, columns = _rows_and_columns(len(maps), columns)
     width = max(columns * cell, 2.0) + (0.9 if shared else 0)
     height = rows * (max(columns * cell, 2.0) / columns * min(maps.shape[1] / maps.shape[2], 3) + 0.25)
     axes = panels(rows, columns, width, max(height, 1.4))
     axes[0, 0].figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
-    low, high = (float(maps.min()), float(maps.max())) if shared else (None, None)
+    low, high = _ends([maps]) if shared else (None, None)
+    if shared and low == high:
+        high = low + 1  # else the colour bar widens the range of the last channel only
     for ax, channel, text in zip(axes.flat, maps, titles, strict=False):
         drawn = ax.imshow(channel, cmap="viridis", vmin=low, vmax=high)
         _bare(ax)
@@ -160,18 +165,16 @@ def annotated_matrix(
             f"a has shape {a.shape}. Valid: (H, W) with at most 400 cells; use image() for more."
         )
     fmt = fmt or ("d" if a.dtype.kind in "biu" else ".0f" if np.all(a == np.round(a)) else ".2f")
-    texts = [
-        [format(int(v) if fmt == "d" else float(v), fmt).replace("-0.00", "0.00") for v in row] for row in a
-    ]
+    texts = [[format(int(v) if fmt == "d" else float(v), fmt) for v in row] for row in a]
+    texts = [[re.sub(r"^-(0(\.0*)?%?)$", r"\1", text) for text in row] for row in texts]
     longest = max(len(t) for row in texts for t in row)
     cell = max(0.42, 0.1 * longest + 0.16)
     ax = one(ax, max(2.2, cell * a.shape[1] + 0.3), max(1.0, cell * a.shape[0] + (0.5 if title else 0.2)))
     drawn = ax.imshow(a, cmap=cmap)
     _bare(ax)
     for (i, j), value in np.ndenumerate(a):
-        red, green, blue, _ = drawn.cmap(drawn.norm(value))
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        ax.text(j, i, texts[i][j], ha="center", va="center", color="white" if dark else "black", fontsize=10)
+        colour = ink(drawn.cmap(drawn.norm(value)))
+        ax.text(j, i, texts[i][j], ha="center", va="center", color=colour, fontsize=10)
     ax.vlines(np.arange(a.shape[1] - 1) + 0.5, -0.5, a.shape[0] - 0.5, color="white", linewidth=1)
     ax.hlines(np.arange(a.shape[0] - 1) + 0.5, -0.5, a.shape[1] - 0.5, color="white", linewidth=1)
     for row, column, height, width in np.reshape(highlight if highlight is not None else [], (-1, 4)):
@@ -210,15 +213,34 @@ def _draw(ax, pixels: np.ndarray, scale: tuple[float, float]) -> None:
 
 
 def _range(pictures: list[np.ndarray]) -> tuple[float, float]:
-    if all(p.dtype.kind in "iu" for p in pictures):
-        low, high = min(int(p.min()) for p in pictures), max(int(p.max()) for p in pictures)
+    low, high = _ends(pictures)
+    if _whole(pictures[0]):
         return (
             (0, 255)
             if pictures[0].dtype == np.uint8 or (low >= 0 and 16 < high <= 255)
             else (low, max(high, low + 1))
         )
-    low, high = min(float(p.min()) for p in pictures), max(float(p.max()) for p in pictures)
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _ends(arrays: list[np.ndarray]) -> tuple[float, float]:
+    """The smallest and the largest finite value; 0 and 1 where none is finite."""
+    finite = [a[np.isfinite(a)] for a in arrays]
+    finite = [a for a in finite if a.size]
+    return (
+        (min(a.min().item() for a in finite), max(a.max().item() for a in finite)) if finite else (0.0, 1.0)
+    )
+
+
+def _whole(pixels: np.ndarray) -> bool:
+    return pixels.dtype.kind in "iu"
+
+
+def _rows_and_columns(n: int, columns: int) -> tuple[int, int]:
+    if columns < 1:
+        raise CourseError(f"columns is {columns}. Valid: whole numbers from 1.")
+    columns = min(columns, n)
+    return math.ceil(n / columns), columns
 
 
 def _picture(value, what: str, layout: str | None = None) -> np.ndarray:

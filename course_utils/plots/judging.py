@@ -10,7 +10,7 @@ from course_utils.plots.style import COLOURS, array, describe, one, panels
 
 
 def confusion(matrix, classes, ax=None, title: str = ""):
-    """Draw a confusion matrix ``(K, K)`` of counts, rows are the true classes, shaded by the share of its row.
+    """Draw a confusion matrix ``(K, K)`` of counts or shares, rows are the true classes, shaded by the share of its row.
 
     Raises :class:`CourseError` when the matrix is not square or the classes are not as many.
 
@@ -21,16 +21,18 @@ def confusion(matrix, classes, ax=None, title: str = ""):
     k = len(classes)
     if matrix.shape != (k, k) or not k:
         raise CourseError(f"matrix has shape {matrix.shape} for {k} classes. Valid: ({k}, {k}).")
-    side = max(3.4, 0.55 * k + 1.8)
+    longest = max(map(len, classes))
+    side = max(3.4, 0.55 * k + 1.8) + 0.08 * max(0, longest - 12)
     alone = ax is None
     ax = one(ax, side + 1.0, side)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    total = matrix.sum(axis=1, keepdims=True)
+    share = matrix / np.where(total > 0, total, 1)
     drawn = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     ax.grid(visible=False)
     for (i, j), part in np.ndenumerate(share):
         text = f"{matrix[i, j]:g}" if k > 6 else f"{matrix[i, j]:g}\n{part:.0%}"
         ax.text(j, i, text, ha="center", va="center", color="white" if part > 0.55 else "black", fontsize=10)
-    long = (max(map(len, classes)) > 8 and k > 2) or k > 12
+    long = longest > (12 if k < 3 else 8) or k > 12
     ax.set_xticks(range(k), classes, rotation=45 if long else 0, ha="right" if long else "center")
     ax.set_yticks(range(k), classes)
     ax.set(xlabel="predicted class", ylabel="true class", title=title)
@@ -74,7 +76,7 @@ def reliability(probabilities, targets, bins: int = 10, title: str = "") -> np.n
     bottom.set(xlabel="confidence (predicted probability)", ylabel="share of\npictures")
     describe(
         top,
-        f"{title + ': ' if title else ''}Reliability diagram: accuracy against confidence, in {bins} bins.",
+        f"{title + ': ' if title else ''}Reliability diagram: {top.get_ylabel()} against confidence, in {bins} bins.",
     )
     describe(bottom, "Below it, the share of pictures in each bin.")
     return np.array([top, bottom])
@@ -85,6 +87,7 @@ def most_wrong(images, targets, probabilities, classes, n: int = 12, columns: in
 
     ``images``: as in ``image_grid``; ``targets``: ``(N,)``; ``probabilities``: ``(N, K)``; ``classes``: K names.
     Each title says the true class, then what was predicted and how surely. With no mistake the figure says so.
+    Raises :class:`CourseError` when the shapes do not fit, or ``n`` is less than 1.
 
     >>> axes = most_wrong(np.zeros((2, 8, 8)), [0, 1], [[0.1, 0.9], [0.2, 0.8]], ["cat", "dog"])
     >>> axes[0, 0].get_title()
@@ -100,6 +103,8 @@ def most_wrong(images, targets, probabilities, classes, n: int = 12, columns: in
             f"most_wrong() got {len(images)} images, {len(targets)} targets, probabilities of shape "
             f"{probabilities.shape} and {len(classes)} classes. Valid: N, N, (N, K) and K."
         )
+    if n < 1:
+        raise CourseError(f"n is {n}. Valid: whole numbers from 1.")
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != targets)
     if not len(wrong):
@@ -115,8 +120,6 @@ def most_wrong(images, targets, probabilities, classes, n: int = 12, columns: in
     ]
     longest = max(len(line) for title in titles for line in title.split("\n"))
     axes = image_grid([images[int(i)] for i in worst], titles, columns, cell=max(1.5, 0.085 * longest + 0.1))
-    described = (
-        f"The {len(worst)} pictures that were classified wrongly with the most confidence, worst first."
-    )
+    described = f"The {len(worst)} wrongly classified pictures whose true class got the least probability, worst first."
     describe(axes[0, 0], described)
     return axes

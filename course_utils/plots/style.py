@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -70,6 +71,12 @@ def panels(rows: int = 1, columns: int = 1, width: float = 6.0, height: float = 
 def one(ax, width: float = 6.0, height: float = 3.8):
     """Return ``ax``, or the axes of a new figure when it is ``None``."""
     return panels(width=width, height=height)[0, 0] if ax is None else ax
+
+
+def ink(colour) -> str:
+    """The colour of text that is read on ``colour``: white on a dark one, black on a bright or transparent one."""
+    red, green, blue, opacity = to_rgba(colour)
+    return "white" if opacity and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
 
 
 def describe(axes, text: str) -> None:
