@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
+from threadpoolctl import threadpool_limits
 from timing import peak, report, rows, save, take_turns
 
 from course_utils.numpy_layers import conv2d
@@ -45,7 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         gap = np.abs(ways["course, NumPy"]() - ways["torch, NCHW"]().numpy()).max()
         assert gap < 1e-3 * c_in * kernel**2, f"the two convolutions differ by {gap}"  # noqa: S101
         operations = 2e-9 * n * c_out * (side - kernel + 1) ** 2 * c_in * kernel**2
-        for row in rows(case, take_turns(ways, options.rounds, repeat=20), "torch, channels_last"):
+        with threadpool_limits(options.threads):  # NumPy's product does not follow torch's setting
+            seconds = take_turns(ways, options.rounds, repeat=20)
+        for row in rows(case, seconds, "torch, channels_last"):
             table.append(row | {"share_of_peak": operations / row["value"] / best})
     title = f"Convolution, forward, {options.threads} threads"
     report(title, table)

@@ -53,6 +53,13 @@ def test_channels_last_gives_the_same(name):
     torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("p", [0.25, 0.5])
+@pytest.mark.parametrize("vertical", [False, True])
+def test_flip_comes_as_often_as_it_says(p, vertical):
+    flipped = (augment.flip(p, vertical)(batch(1000), g()) != batch(1000)).flatten(1).any(1)
+    assert flipped.float().mean().item() == pytest.approx(p, abs=0.05)
+
+
 def test_flip_and_rot90_only_move_pixels():
     images = batch()
     for name in ("flip", "vertical flip", "rot90"):
@@ -78,6 +85,10 @@ def test_translate_is_a_crop_of_the_padded_image():
 def test_random_crop():
     out = augment.random_crop(5)(batch(), g())
     assert out.shape == (64, 3, 5, 5)
+    out = augment.random_crop(5)(batch(256), g())
+    windows = batch(256).unfold(2, 5, 1).unfold(3, 5, 1).permute(0, 2, 3, 1, 4, 5)
+    found = (windows == out[:, None, None]).flatten(3).all(3).nonzero()[:, 1:]
+    assert len(found) == 256 and len(found.unique(dim=0)) == 16  # every place comes
     with pytest.raises(ValueError, match="at least that size, got 8×8"):
         augment.random_crop(9)(batch(), g())
 
@@ -91,10 +102,37 @@ def test_affine_without_movement_is_the_identity_and_keeps_shapes_when_oblong():
     assert turned.sum().item() == pytest.approx(25, rel=0.1)  # area is kept: no shear from the oblong shape
 
 
+def spot(**limits):
+    """Where 200 transformed copies of a spot are, down and across from the middle of 41 pixels; it was at (0, 12)."""
+    y, x = torch.meshgrid(torch.arange(41.0) - 20, torch.arange(41.0) - 20, indexing="ij")
+    picture = torch.exp(-(y**2 + (x - 12) ** 2) / 4)
+    transform = augment.affine(**{"degrees": 0, "scale": 0, "shift": 0, "padding": "zeros", **limits})
+    out = transform(picture.expand(200, 1, 41, 41), g())
+    return torch.stack([(out[:, 0] * axis).sum((1, 2)) / out.sum((1, 2, 3)) for axis in (y, x)], dim=1)
+
+
+def test_affine_turns_zooms_and_shifts_up_to_its_limits():
+    turns = torch.atan2(*spot(degrees=10).T).rad2deg()
+    sizes = spot(scale=0.1)[:, 1] / 12
+    moves = spot(shift=0.05) - torch.tensor([0.0, 12])
+    for found, middle, limit in ((turns, 0, 10), (sizes, 1, 0.1), *((m, 0, 0.05 * 41) for m in moves.T)):
+        low, high = (found - middle).aminmax()
+        assert -1.02 * limit < low < -0.95 * limit and 0.95 * limit < high < 1.02 * limit
+
+
+def test_brightness_and_contrast_change_by_up_to_their_limits():
+    images = torch.tensor([0.4, 0.6]).repeat(200, 1, 1, 1)
+    shift = augment.brightness_contrast(0.2, 0)(images, g()).mean((1, 2, 3)) - 0.5
+    spread = augment.brightness_contrast(0, 0.2)(images, g()).diff()[:, 0, 0, 0] / 0.2 - 1
+    for found in (shift, spread):
+        assert -0.201 < found.min() < -0.19 and 0.19 < found.max() < 0.201
+
+
 def test_erase_covers_a_square_of_its_size_at_most():
     out = augment.erase(3, p=1.0)(torch.ones(64, 1, 8, 8), g())
     covered = (out == 0).flatten(1).sum(1)
     assert covered.max() == 9 and covered.min() >= 2
+    assert (out == 0).any(0).all()  # every pixel has its turn
 
 
 @pytest.mark.parametrize("hook", [augment.Mixup(3, alpha=1.0), augment.CutMix(3, alpha=1.0)])
@@ -104,6 +142,12 @@ def test_mixing_keeps_the_share_of_each_target(hook):
     for _ in range(20):
         mixed, targets = hook(images, classes)
         torch.testing.assert_close(mixed.mean(dim=(2, 3)), targets)  # the picture's colour is its class
-    again, targets = hook(mixed, targets)
-    torch.testing.assert_close(again.mean(dim=(2, 3)), targets, atol=0.5, rtol=0)
+        again, targets = hook(targets.view(4, 3, 1, 1).expand(4, 3, 8, 8), targets)
+        torch.testing.assert_close(again.mean(dim=(2, 3)), targets)
     assert torch.equal(images[0, 0], torch.ones(8, 8))
+
+
+def test_cutmix_pastes_the_share_that_it_draws(monkeypatch):
+    monkeypatch.setattr(augment.random, "betavariate", lambda a, b: 0.75)
+    _, targets = augment.CutMix(8)(torch.zeros(8, 1, 16, 16), torch.arange(8))
+    assert {*targets.flatten().tolist()} <= {0, 0.25, 0.75, 1} and (targets == 0.25).any()

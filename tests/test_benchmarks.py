@@ -4,6 +4,7 @@ import importlib.util
 import json
 
 import pytest
+import threadpoolctl
 import torch
 
 from course_utils.paths import ROOT
@@ -78,6 +79,33 @@ def test_a_benchmark_writes_rows_of_one_form(benchmark, name, tmp_path, capsys):
         assert row["value"] > 0
     assert all(row["ratio"] == 1 for row in document["rows"] if row["contender"] == row.get("to"))
     assert capsys.readouterr().out
+
+
+def test_numpy_keeps_to_the_threads_that_were_asked_for(benchmark, monkeypatch):
+    convolution, seen = benchmark("convolution"), set()
+
+    def timed(ways, rounds, repeat):
+        seen.update(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+        return {way: [1.0] for way in ways}
+
+    monkeypatch.setattr(convolution, "take_turns", timed)
+    with threadpoolctl.threadpool_limits(2):
+        convolution.main(["--rounds", "1", "--threads", "1"])
+    assert seen == {1}
+
+
+def test_features_that_drift_between_epochs_stop_the_comparison(benchmark, monkeypatch):
+    class Drifting(torch.nn.Module):
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return x.mean((1, 2, 3))[:, None].expand(-1, 1280) + 1e-4 * self.calls
+
+    features = benchmark("features")
+    monkeypatch.setattr(features, "backbone", lambda *name, **options: Drifting())
+    with pytest.raises(SystemExit, match="the weights of the two ways differ"):
+        features.main(SMALL["features"].split())
 
 
 def test_the_aim_on_a_gpu_is_higher_unless_one_is_given(fashion_mnist, monkeypatch, capsys):

@@ -226,3 +226,52 @@ def test_a_repair_says_what_it_reached():
     assert result.status == "wrong" and "still ill" in result.printed
     result = judge(exercise, lambda data: 3)
     assert result.status == "wrong" and "a run that recovered" in result.message
+
+
+def small_chart(scale):
+    """Six steps and two epochs of a net of two layers; its loss is multiplied by ``scale``."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+    chart, optimizer = clinic.Chart(model), torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = torch.randn(8, 1, 4, 4), torch.arange(8) % 3
+    for step in range(6):
+        loss = scale * F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        chart.step(loss, y)
+        optimizer.step()
+        if step % 3 == 2:
+            with torch.no_grad():
+                chart.epoch(model(x), y)
+    return chart.close(model)
+
+
+def test_the_figure_shows_what_the_chart_holds():
+    chart = small_chart(1)
+    axes = clinic.draw(chart, [0.5, 1.0, 0.25])
+    chance, training, validation = axes[0, 0].lines
+    assert chance.get_ydata() == [math.log(3)] * 2 and training.get_ydata().tolist() == chart.losses
+    assert validation.get_xydata().tolist() == [[3, chart.valid_losses[0]], [6, chart.valid_losses[1]]]
+    for ax, measured in zip(axes[0, 1:], (chart.gradients, chart.updates), strict=True):
+        columns = [list(column) for column in zip(*measured, strict=True)]
+        assert [line.get_ydata().tolist() for line in ax.lines] == columns
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["conv 1", "linear 2"]
+    assert [text.get_text() for text in axes[1, 0].texts] == ["0", "1", "2", "0", "1", "2", "0", "1"]
+    assert [bar.get_height() for bar in axes[1, 2].patches] == [0.5, 1.0, 0.25]
+
+
+@pytest.mark.parametrize(("scale", "word", "ticks"), [(0, "0", [0]), (math.nan, "not finite", [])])
+def test_a_layer_without_a_positive_number_says_why(scale, word, ticks):
+    ax = clinic.draw(small_chart(scale), [0.5, 1.0, 0.25])[0, 1]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == [f"conv 1: {word}", f"linear 2: {word}"] and ax.get_yticks().tolist() == ticks
+
+
+def test_dead_channels_are_counted_behind_a_linear_layer():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    nn.init.ones_(model[1].weight)
+    model[1].bias.data = torch.tensor([1.0, -9.0, -9.0, -9.0])
+    chart, y = clinic.Chart(model), torch.tensor([0, 1])
+    loss = F.cross_entropy(model(torch.ones(2, 1, 2, 2)), y)
+    chart.step(loss, y)
+    assert chart.dead == [0.75]

@@ -157,6 +157,36 @@ def test_a_perfect_answer_costs_nothing_and_decodes_to_the_truth():
     assert pairwise_iou(found.boxes, truth[0, :, :4]).max(0).values.min() > 0.999
 
 
+def test_a_score_is_the_geometric_mean_of_class_and_centre():
+    says = torch.full((1, 84, 6), -9.0)
+    says[0, 9] = torch.tensor([0.0, 0, 0, 0, 0, 1])
+    (found,) = decode(says, (64, 64))
+    assert found.scores.tolist() == pytest.approx([(0.5 * torch.tensor(1.0).sigmoid().item()) ** 0.5])
+
+
+def test_duplicates_are_removed_within_a_class_only():
+    says = torch.full((1, 84, 7), -9.0)
+    says[0, 9] = torch.tensor([4.0, 3, 0, 0, 0, 0, 4])
+    (found,) = decode(says, (64, 64))
+    assert found.labels.tolist() == [0, 1] and torch.equal(*found.boxes)
+
+
+def test_a_place_off_the_middle_counts_less_in_the_loss_of_the_boxes():
+    truth = torch.tensor([[[6.0, 8, 40, 30, 0]]])
+    points, stride = locations(64, 64)
+    wanted = match(truth, points, stride)
+    says = torch.zeros(1, len(points), 6)
+    says[..., 1:5] = torch.randn(1, len(points), 4, generator=torch.Generator().manual_seed(0)) / 4
+    positive, other = wanted.label[0] >= 0, says.clone()
+    sides = torch.cat([points - wanted.box[0, :, :2], wanted.box[0, :, 2:] - points], dim=-1)
+    other[0, positive, 1:5] = (sides / stride[:, None])[positive].clamp(min=1e-3).log()
+    weight = wanted.centre[0, positive]
+    gap = 1 - giou(to_boxes(says[..., 1:5], points, stride)[0, positive], wanted.box[0, positive])
+    assert weight.unique().numel() > 1
+    cost = detection_loss(says, truth, (64, 64)) - detection_loss(other, truth, (64, 64))
+    assert cost.item() == pytest.approx(((gap * weight).sum() / weight.sum()).item(), abs=1e-3)
+
+
 def test_a_truth_without_a_row_is_all_background():
     says = torch.randn(2, 84, 7, generator=torch.Generator().manual_seed(0))
     padding = torch.full((2, 1, 5), -1.0)

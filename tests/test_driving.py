@@ -192,6 +192,20 @@ def test_a_track_survives_a_gap_and_crossing_neighbours_keep_their_numbers():
     assert tracker.step([[0, 0, 2, 2]], [1], [0.9], 0.1) == []
 
 
+def test_a_track_has_the_score_of_its_last_detection():
+    tracker = Tracker(confirm=1)
+    assert [tracker.step([[0, 0, 10, 20]], [0], [s], 0.1)[0].score for s in (0.9, 0.6)] == [0.9, 0.6]
+
+
+def test_a_track_that_is_not_confirmed_ends_with_its_first_miss():
+    tracker, box = Tracker(confirm=2, lost=3), [[0, 0, 10, 20]]
+    ids = [
+        [t.id for t in tracker.step(boxes, [0] * len(boxes), [0.9] * len(boxes), 0.1)]
+        for boxes in (box, [], box, box)
+    ]
+    assert ids == [[], [], [], [2]]
+
+
 def test_a_box_without_height_can_be_followed():
     tracker = Tracker(confirm=1)
     for _ in range(2):

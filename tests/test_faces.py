@@ -447,3 +447,9 @@ def test_files_that_do_not_fit_are_named(people_folder, monkeypatch, capsys):
             gallery.load_recogniser(people_folder / f"{name}.safetensors")
     assert call(monkeypatch, "enrol", people_folder / "people", "--out", people_folder) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_template_is_the_mean_of_all_its_pictures():
+    people = [[1, 0], [0, 1], [1, 0], [0, 1], [1, 0], [0, 1]]
+    gallery, _, probes = f.templates(people, [5] * 6, pictures=5)
+    assert gallery.round(3).tolist() in ([[0.832, 0.555]], [[0.555, 0.832]]) and len(probes) == 1

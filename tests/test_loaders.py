@@ -54,6 +54,17 @@ def test_resumes_inside_an_epoch_with_the_same_augmentation():
         assert torch.equal(X, X2) and torch.equal(y, y2)
 
 
+def test_each_batch_of_each_epoch_is_augmented_in_its_own_way():
+    same = torch.full((4, 1, 2, 2), 0.5)
+    batches = [
+        X
+        for seed in range(2)
+        for epoch in range(2)
+        for X in TensorLoader(same, batch_size=2, augment=brightness_contrast(), seed=seed).batches(epoch)
+    ]
+    assert len({tuple(X.flatten().tolist()) for X in batches}) == 8
+
+
 def test_normalisation_per_channel():
     images = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
     X = next(iter(TensorLoader(images, mean=(0.5, 0.0, 1.0), std=(0.5, 2.0, 1.0))))

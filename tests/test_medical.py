@@ -103,6 +103,12 @@ def test_intervals_over_patients_are_wider_than_over_pictures():
     assert np.ptp(by_patient) > 3 * np.ptp(by_picture)
 
 
+def test_the_interval_over_single_rows_has_the_width_of_the_standard_error():
+    values = np.random.default_rng(5).normal(size=400)
+    width = np.ptp(group_interval(np.arange(400), lambda rows: values[rows].mean()))
+    assert width == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+
+
 def test_agreement_finds_bias_and_spread():
     rng = np.random.default_rng(3)
     truth = rng.uniform(5, 30, 4000)
@@ -316,6 +322,15 @@ def test_a_window_is_drawn_by_the_function_of_its_header(pictures, function):
     low, high = -(2.0**15) - 1024, 2.0**15 - 1 - 1024
     theirs = 255 * (apply_windowing(ct.values.copy(), ct.header) - low) / (high - low)
     assert np.abs(drawn - theirs).max() < 0.51
+
+
+def test_monochrome1_is_drawn_with_its_greys_turned_round(pictures):
+    (pictures / "turned.dcm").write_bytes(
+        changed_ct(pictures, PhotometricInterpretation="MONOCHROME1").read_bytes()
+    )
+    write(pictures, [("A", "sick", "slice.dcm"), ("B", "well", "turned.dcm")])
+    plain, turned = read_cohort(pictures).in_memory(128).images[:, 0].int()
+    assert plain.min() == 0 and (plain + turned - 255).abs().max() <= 1
 
 
 @pytest.mark.parametrize("value", [-2000, 63536])  # the same 16 bits, as a scanner may write them

@@ -80,6 +80,12 @@ def test_bootstrap_of_a_statistic_of_two_arrays():
     assert slow == metrics.bootstrap_interval(POSITIVE, np.mean, n_resamples=300, seed=4)
 
 
+def test_bootstrap_draws_as_many_rows_as_there_are_by_its_seed():
+    assert metrics.bootstrap_interval(np.arange(10), lambda rows: len(rows)) == (10, 10)
+    assert metrics.bootstrap_interval(np.r_[np.zeros(9), 1], np.max)[1] == 1
+    assert metrics.bootstrap_interval(POSITIVE, seed=0) != metrics.bootstrap_interval(POSITIVE, seed=1)
+
+
 def test_bootstrap_interval_covers_as_often_as_it_says():
     rng = np.random.default_rng(7)
     covered = [

