@@ -1,5 +1,6 @@
 """Each disease of the clinic stays ill in the way that lesson 19 says, and each repair brings recovery."""
 
+import copy
 import difflib
 import math
 from functools import cache
@@ -128,6 +129,27 @@ class TestTheSymptomsThatTheTextNames:
         assert min(by_class[:-2]) > 0.85
 
 
+def recovery_of_l(*changes, given=None):
+    ward, exam = clinic.digits()
+    given = given or clinic.admit("L", ward)
+    script = clinic.function(clinic.edit(clinic.sick("L"), *changes))
+    return clinic.Recovery("L", clinic.train(script, given), given, exam)
+
+
+NO_DECAY = (", weight_decay=0.03", "")
+
+
+@pytest.mark.parametrize("change", [("lr=0.01", "lr=0.03"), ("lr=0.01", "lr=0.1"), NO_DECAY])
+def test_neither_the_rate_nor_the_decay_alone_loses_the_rare_classes(change):
+    recovery = recovery_of_l(change)
+    assert not recovery.well and recovery.signs["worst_class"] < 0.3
+
+
+def test_case_l_is_well_on_balanced_classes_and_at_a_high_rate_without_decay():
+    assert recovery_of_l(given=clinic.digits()[0]).well
+    assert recovery_of_l(("lr=0.01", "lr=0.1"), NO_DECAY).well
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_sick_script_is_the_healthy_one_with_few_lines_changed(case):
     sick = clinic.sick(case).splitlines()
@@ -180,6 +202,29 @@ def test_dead_channels_are_counted_on_a_known_case():
     loss.backward()
     chart.step(loss, y)
     assert chart.dead == [0.75]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("            chart.step(loss, yb)\n", ""), "saw 0: call chart.step"),
+        (("batches(x, y)", "batches(x, y, 2000)"), "saw 0: .* no larger a size"),
+        (("chart.epoch(model((x_valid - mean) / std), y_valid)", "pass"), "no validation: call chart.epoch"),
+        (("with torch.no_grad()", "if True"), "under torch.no_grad"),
+    ],
+)
+def test_a_chart_that_lacks_something_names_the_line(change, says):
+    ward, exam = clinic.digits()
+    script = clinic.edit(clinic.HEALTHY, ("range(12)", "range(1)"), change)
+    chart = clinic.train(clinic.function(script), ward)
+    with pytest.raises(CourseError, match=says):
+        clinic.Recovery("A", chart, ward, exam)
+
+
+def test_a_report_shows_on_which_side_of_the_limit_it_lies():
+    recovery = copy.copy(visited("A", 0)[2])
+    recovery.signs = recovery.signs | {"in_use": 0.8996}
+    assert recovery.report == "The run is still ill: in_use 0.8996; recovered means at least 0.9."
 
 
 def test_admission_thins_out_what_the_case_asks_for():

@@ -106,4 +106,4 @@ class Recovery:
         value = self.signs[sign]
         limit = f"at least {low:g}" if value < low or (self.well and low > 0) else f"at most {high:g}"
         verdict = "The run recovered" if self.well else "The run is still ill"
-        return f"{verdict}: {sign} {value:.2f}; recovered means {limit}."
+        return f"{verdict}: {sign} {value:.4g}; recovered means {limit}."

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from course_utils.clinic.chart import Chart
 from course_utils.clinic.ward import Pictures
+from course_utils.errors import CourseError
 
 SIGNS = {
     "first_loss": "loss of the first batch, before any step, over log C",
@@ -54,11 +55,13 @@ def signs(chart: Chart, data: Pictures, exam: Pictures) -> dict[str, float]:
     """The vital signs of a closed chart; :data:`SIGNS` says what each of them is.
 
     ``data`` is what the script was given, ``exam`` are pictures that it never saw. What is not finite counts as infinite.
+    Raises :class:`CourseError` for a chart that lacks training steps or a validation.
     """
+    _complete(chart)
     alone = exam.take(exam.targets.argsort(stable=True))
     mixed = torch.randperm(len(exam), generator=torch.Generator().manual_seed(0))
     answers, others = _answers(chart, alone), _answers(chart, alone.take(mixed))
-    last = max(1, len(chart.losses) // max(1, len(chart.valid_losses)))
+    last = max(1, len(chart.losses) // len(chart.valid_losses))
     hits = (answers == alone.targets).float()
     gradients, updates = np.array(chart.gradients[-last:]), np.array(chart.updates)
     counts = torch.bincount(chart.trained_on(), minlength=len(data.classes)).float()
@@ -110,6 +113,20 @@ def twins(train: torch.Tensor, valid: torch.Tensor, limit: float = 0.999) -> flo
         F.normalize(t.flatten(1) - t.flatten(1).mean(1, keepdim=True), dim=1) for t in (train, valid)
     )
     return float(((valid @ train.T).amax(1) > limit).float().mean())
+
+
+def _complete(chart: Chart) -> None:
+    if len(chart.losses) < 2:
+        raise CourseError(
+            f"the chart needs two training steps or more and saw {len(chart.losses)}: call chart.step(loss, yb) after "
+            "loss.backward(), and give batches() no larger a size than there are pictures"
+        )
+    if not chart.valid_losses:
+        raise CourseError("the chart saw no validation: call chart.epoch(scores, y_valid) once an epoch")
+    if "validation" not in chart.inputs:
+        raise CourseError(
+            "the chart cannot tell validation from training: ask the model about x_valid under torch.no_grad()"
+        )
 
 
 def _answers(chart: Chart, pictures: Pictures, size: int = 25) -> torch.Tensor:

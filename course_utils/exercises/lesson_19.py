@@ -19,7 +19,7 @@ DIAGNOSES = {
             "the harm comes with the steps.",
             "learning rate too low": "The loss is as flat as under a tiny rate, but look at the weights: in the first epoch a step changes "
             "them by half their size and more.",
-            "labels shuffled": "A net learns shuffled labels by heart, so its training loss falls in the end. This one never gets below log C.",
+            "labels shuffled": "A net learns shuffled labels by heart, so its training loss falls in the end. No epoch of this one gets below log C.",
             "zero_grad forgotten": "Then each gradient would contain the one before, and the two would be nearly parallel. `cosine` is far from 1.",
         },
         (
@@ -61,7 +61,7 @@ DIAGNOSES = {
     "D": (
         "dead ReLUs",
         {
-            "frozen by mistake": "A frozen layer stands still although gradients arrive behind it. Here no layer gets any, not even the last.",
+            "frozen by mistake": "A frozen layer stands still although gradients arrive behind it. Here no weight gets any, not even in the last layer.",
             "learning rate too low": "The change of the weights is zero, not small. No rate moves a weight whose gradient is zero.",
             "learning rate too high": "The gradients are zero at the first step already: no step came before that could have done harm.",
             "labels shuffled": "The training loss of shuffled labels falls, slowly, as the net learns by heart. This one does not move at all.",
@@ -185,7 +185,7 @@ DIAGNOSES = {
             "train mode at evaluation": "No answer depends on a picture's company (`company` is 0), and only some classes are lost.",
             "normalisation mismatch": "The histograms agree, and most classes are right nearly always.",
             "labels shuffled": "Most classes are right nearly always.",
-            "augmentation destroys the label": "The digits in the batch are upright, and the training accuracy is near 1.",
+            "augmentation destroys the label": "The digits in the batch are upright, and only some classes are lost.",
         },
         (
             "Report and use differ. Which classes make the difference?",
@@ -452,7 +452,8 @@ REPAIRS = {
         ],
         (
             "After each change, would you still give the picture its target?",
-            "Allowed is what could have happened in front of the same writer: a small shift, another light. Not a mirror.",
+            "Allowed is what could have happened in front of the same writer: another light. Not a mirror, and on 8 × 8 pixels "
+            "not a shift either: one pixel is an eighth of the digit.",
             "Take out all three lines that change `xb`.",
         ),
     ),
@@ -549,8 +550,19 @@ REPAIRS = {
                 [(_LOSS, _LOSS + ", label_smoothing=0.1")],
                 "Label smoothing is the same for all classes. The rare ones weigh as little as before.",
             ),
-            ([("lr=0.02", "lr=0.002")], "A slower rate gives the rare classes even fewer steps."),
-            ([_DECAY], "Regularisation suppresses first what few pictures ask for."),
+            (
+                _LONGER,
+                "More epochs bring the rare classes last, if at all. Weights bring them in the same time as the others.",
+            ),
+            (
+                [("lr=0.01", "lr=0.1")],
+                "A higher rate strengthens the decay as much as the learning. The rare ones weigh as little as before.",
+            ),
+            ([("lr=0.01", "lr=0.001")], "A slower rate moves the rare classes even less."),
+            (
+                [(", weight_decay=0.03", "")],
+                "Weight decay suppresses first what few pictures ask for. Without it, the rare ones still weigh as little as before.",
+            ),
         ],
         (
             "How much of the loss do the rare classes make up?",
