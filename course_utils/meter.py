@@ -73,6 +73,11 @@ def finite(model: nn.Module) -> bool:
 def train_mode(model: nn.Module) -> None:
     """Training mode, except for batch normalisation whose parameters are all frozen."""
     model.train()
+    rest_frozen_norms(model)
+
+
+def rest_frozen_norms(model: nn.Module) -> None:
+    """Evaluation mode for batch normalisation whose parameters are all frozen: no batch moves its statistics."""
     for module in model.modules():
         if isinstance(module, _NormBase):
             parameters = list(module.parameters(recurse=False))

@@ -11,6 +11,7 @@ from torch import nn
 
 from course_utils import runtime
 from course_utils.errors import CourseError
+from course_utils.meter import rest_frozen_norms
 
 OFFLINE = "efficientnet_lite0"
 
@@ -64,6 +65,24 @@ def backbone(name: str, pretrained: bool = True, num_classes: int = 0, in_chans:
         model = _from_hub(timm, name, pretrained, num_classes, in_chans)
     model.input_stats = _input_stats(model, lite, in_chans)
     return model
+
+
+class FrozenNorms(nn.Module):
+    """A network whose frozen batch normalisations keep their statistics in any training loop, not in Trainer's alone.
+
+    >>> class Net(FrozenNorms):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.norm = nn.BatchNorm2d(2).requires_grad_(False)
+    >>> Net().train().norm.training
+    False
+    """
+
+    def train(self, mode: bool = True):
+        """As every module, but for batch normalisation whose parameters are frozen."""
+        super().train(mode)
+        rest_frozen_norms(self)
+        return self
 
 
 class SmallCNN(nn.Module):

@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.detection.points import STRIDES
-from course_utils.models import backbone
+from course_utils.models import FrozenNorms, backbone
 
 STAGES = (2, 4, 6)  # the stages of Lite0 whose maps have the strides 8, 16 and 32
 CHANNELS = (40, 112, 320)
 
 
-class Pyramid(nn.Module):
+class Pyramid(FrozenNorms):
     """Lite0 and a feature pyramid: pictures (N, 3, H, W) in [0, 1] → three maps of ``width`` channels, strides 8, 16, 32.
 
     The last stage knows most and sees least sharply; its map is enlarged and added to the finer ones (Lin et al., 2017).
@@ -39,14 +39,6 @@ class Pyramid(nn.Module):
             part.requires_grad_(False)
         self.across = nn.ModuleList(nn.Conv2d(channels, width, kernel_size=1) for channels in CHANNELS)
         self.smooth = nn.ModuleList(nn.Conv2d(width, width, kernel_size=3, padding=1) for _ in CHANNELS)
-
-    def train(self, mode: bool = True):
-        """As every module, but for the normalisations, which keep the statistics they have: no training moves them."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, _NormBase):
-                module.eval()
-        return self
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """The three maps, finest first."""

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.detection import Detector
 from course_utils.errors import CourseError, choice
-from course_utils.models import backbone
+from course_utils.models import FrozenNorms, backbone
 
 STAGES = {
     2: (0, 16),
@@ -23,7 +23,7 @@ STAGES = {
 GRID = (2, 4)  # the scene is read from so many cells
 
 
-class DriveNet(nn.Module):
+class DriveNet(FrozenNorms):
     """Pictures (N, 3, H, W) in [0, 1] → a dict of what each head says.
 
     ``pixels`` (N, K, H/s, W/s): logits of the classes, s being ``finest``; ``lane`` (N, 1, H/s, W/s): the logit of "my lane";
@@ -81,18 +81,9 @@ class DriveNet(nn.Module):
         """Keep the first ``stages`` of the seven, and every normalisation of Lite0, as they are; the others learn."""
         for i, part in enumerate((self.stem, *self.stages)):
             part.requires_grad_(i > stages)
-        for module in self._norms():
-            module.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> DriveNet:
-        """As every module, but for the normalisations of Lite0: they never learn from a batch."""
-        super().train(mode)
-        for module in self._norms():
-            module.eval()
-        return self
-
-    def _norms(self) -> list[nn.Module]:
-        return [m for part in (self.stem, self.stages) for m in part.modules() if isinstance(m, _NormBase)]
+        for module in (*self.stem.modules(), *self.stages.modules()):
+            if isinstance(module, _NormBase):
+                module.requires_grad_(False).eval()
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:

@@ -9,14 +9,14 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.errors import CourseError
-from course_utils.models import backbone
+from course_utils.models import FrozenNorms, backbone
 
 STAGES = 6  # of Lite0's seven: what comes after them knows ImageNet's classes, and less about faces
 GRID = (2, 2)  # cells of the last map: where something is matters in an aligned face
 FEATURES = 192 * GRID[0] * GRID[1]
 
 
-class Embedder(nn.Module):
+class Embedder(FrozenNorms):
     """Grey faces (N, 1, H, W) in [0, 1] → embeddings (N, dim), of any length: what counts is their direction.
 
     ``trunk`` holds the first ``frozen`` of the six stages, which stay as ImageNet made them: what they give can be computed once
@@ -39,14 +39,6 @@ class Embedder(nn.Module):
             if isinstance(module, _NormBase):
                 module.requires_grad_(False)
         self.to(memory_format=torch.channels_last)
-
-    def train(self, mode: bool = True):
-        """Normalisations keep ImageNet's statistics in training too: a batch of few people has others."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, _NormBase):
-                module.eval()
-        return self
 
     def maps(self, images: torch.Tensor) -> torch.Tensor:
         """What the frozen stages give."""
