@@ -180,7 +180,9 @@ class Loop:
 
     def _step(self) -> None:
         if self.trainer.clip is not None:
-            self.accelerator.clip_grad_norm_(self._stepped(), self.trainer.clip)
+            # The gradients of other parameters are never cleared, and must not count.
+            changed = [p for group in self.optimizer.param_groups for p in group["params"]]
+            self.accelerator.clip_grad_norm_(changed, self.trainer.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         skipped = getattr(self.optimizer, "step_was_skipped", False)  # by the scaler, after an overflow
@@ -202,9 +204,7 @@ class Loop:
                 row |= {f"valid_{k}": v for k, v in self.trainer.evaluate(self.valid).items()}
                 if math.isfinite(row["valid_loss"]):
                     self._judge(row)
-            if not math.isfinite(
-                row["valid_loss"]
-            ):  # out here, or the weights of before the average came back
+            if not math.isfinite(row["valid_loss"]):  # out here: leaving `with` puts the raw weights back
                 self._stop(row["valid_loss"], s.batch - 1, what="the validation loss")
         if self.plateau:
             self.scheduler.step(row.get(self.monitor, row["loss"]))
@@ -289,10 +289,6 @@ class Loop:
             f"another of the {self.world} processes is gone: process {self.accelerator.process_index} lost its "
             f"connection in epoch {self.state.epoch + 1}, batch {self.state.batch + 1}. {kept}"
         )
-
-    def _stepped(self) -> list:
-        """The parameters that a step changes: the others' gradients are never cleared, and must not count in a norm."""
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _lr(self) -> float:
         return max(group["lr"] for group in self.optimizer.param_groups)
