@@ -10,7 +10,7 @@ from course_utils.errors import TrainingError
 
 
 class BatchLoader:
-    """What loaders share: epochs that are counted, a share for each process, and pictures made ready as a whole batch."""
+    """What loaders share: epochs that are counted, and pictures made ready as a whole batch."""
 
     def __init__(self, augment, mean, std, seed: int | None):
         self.augment = augment
@@ -19,7 +19,7 @@ class BatchLoader:
         )
         self.normalise = bool((self.mean != 0).any() or (self.std != 1).any())
         self.seed = runtime.current().seed if seed is None else seed
-        self.epoch, self.rank, self.world = 0, 0, 1
+        self.epoch = 0
 
     def __iter__(self):
         self.epoch += 1
@@ -28,11 +28,6 @@ class BatchLoader:
     def to(self, device):
         """Make batches on ``device`` from now on."""
         self.mean, self.std = self.mean.to(device), self.std.to(device)
-        return self
-
-    def shard(self, rank: int, world: int):
-        """Give this process the ``rank``-th of ``world`` shares of each epoch."""
-        self.rank, self.world = rank, world
         return self
 
     def ready(self, images: torch.Tensor, generator) -> torch.Tensor:
@@ -115,10 +110,9 @@ class TensorLoader(BatchLoader):
             )
 
     def __len__(self) -> int:
-        """The number of batches of an epoch (of this process's share, where several train together)."""
+        """The number of batches of an epoch."""
         n = len(self.images)
-        batches = n // self.batch_size if self.drop_last else -(-n // self.batch_size)
-        return batches // self.world
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def batches(self, epoch: int, start: int = 0):
         """The batches of epoch ``epoch`` from the ``start``-th on."""
@@ -128,7 +122,7 @@ class TensorLoader(BatchLoader):
                 self.images.device
             )
         for batch in range(start, len(self)):
-            first = (batch * self.world + self.rank) * self.batch_size
+            first = batch * self.batch_size
             generator = stream(self.seed, epoch, first) if self.augment else None
             yield self._batch(first, order, generator)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
-from accelerate.utils import broadcast, reduce
+from accelerate.utils import broadcast, broadcast_object_list, reduce
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from course_utils import checkpoints
@@ -17,6 +17,7 @@ from course_utils.errors import TrainingError
 from course_utils.history import lower_is_better
 from course_utils.meter import Meter, finite, snapshot, train_mode
 from course_utils.optim import EMA
+from course_utils.processes import Share
 from course_utils.resume import resume_run, save_run
 
 # On a CPU a number is there at once; on a GPU reading one waits for all work before it.
@@ -48,10 +49,15 @@ class Loop:
         self.monitor, self.patience, self.folder, self.every = monitor, patience, folder, every
         self.model, self.device, self.accelerator = trainer.model, trainer.device, trainer.accelerator()
         self.is_main, self.world = self.accelerator.is_main_process, self.accelerator.num_processes
-        if hasattr(train, "batches"):
-            train.to(self.device).shard(self.accelerator.process_index, self.world)
-        elif self.world > 1:
-            self.train = self.accelerator.prepare_data_loader(train)
+        self.rank, self.divided = self.accelerator.process_index, True
+        if hasattr(train, "shard"):
+            train.to(self.device).shard(self.rank, self.world)
+        elif getattr(train, "num_workers", 0):
+            self.train = self.accelerator.prepare_data_loader(train) if self.world > 1 else train
+        else:  # every process makes the same whole batch, to the last random number, and keeps its share
+            self.divided = False
+            if hasattr(train, "batches"):
+                train.to(self.device)
         try:
             self.batches = len(self.train)
         except TypeError:
@@ -61,8 +67,7 @@ class Loop:
             ) from None
         if not self.batches:
             raise TrainingError(
-                f"the training loader has no batch for each of the {self.world} processes. Valid: one or more. "
-                "Use a smaller batch_size, drop_last=False, or more pictures."
+                "the training loader has no batch. Use a smaller batch_size, drop_last=False, or more pictures."
             )
         # A DataLoader may have a generator of its own, or its sampler one (Accelerate gives it one for several processes).
         self.loader_rng = getattr(self.train, "generator", None) or getattr(
@@ -140,17 +145,21 @@ class Loop:
             X, y = pair(trainer.place(batch))
             if trainer.batch_hook is not None:
                 X, y = trainer.batch_hook(X, y)
+            share = Share(len(X), self.rank, self.world, self.divided)
+            X, y = share.of(X, y)
             place = s.batch % trainer.accumulate
             group = min(trainer.accumulate, self.batches - s.batch + place)  # the last group may be smaller
             complete = place == group - 1
-            with nullcontext() if complete else self.accelerator.no_sync(self.net):
+            with nullcontext() if complete else self.accelerator.no_sync(self.net), share:
                 outputs = self.net(X)
                 loss = trainer.loss(outputs, y)
                 if loss.ndim:
                     raise TrainingError(
                         f"the loss has shape {tuple(loss.shape)}. Valid: one number, such as with reduction='mean'."
                     )
-                self._measure(X, y, outputs, loss)
+                self._measure(share.pictures, X, y, outputs, loss)
+                if share.scale != 1:
+                    loss = loss * share.scale
                 self.accelerator.backward(loss / group if group > 1 else loss)
             s.batch += 1
             if complete:
@@ -164,13 +173,13 @@ class Loop:
         self.meter.flush()  # waits for a GPU's queue, which belongs to the epoch's seconds
         s.seconds = time.perf_counter() - started
 
-    def _measure(self, X, y, outputs, loss) -> None:
+    def _measure(self, n: int, X, y, outputs, loss) -> None:
         """Note the batch's numbers; stop before a step is taken on a loss that is not finite."""
         s, values = self.state, {"loss": loss.detach()}
         if self.trainer.batch_hook is None:
             with torch.no_grad():
                 values |= self.trainer.measure(outputs, y)
-        self.meter.add(len(X), values)
+        self.meter.add(n, values)
         self._check_loss(s.batch, X)
 
     def _check_loss(self, batch: int, X=None) -> None:
@@ -262,6 +271,8 @@ class Loop:
     def _batches(self):
         """The rest of this epoch's batches."""
         s = self.state
+        if self.world > 1 and s.batch == 0:  # a model may have drawn differently for each process's pictures
+            checkpoints.set_rng_state(broadcast_object_list([checkpoints.rng_state()])[0])
         if hasattr(self.train, "batches"):
             return self.train.batches(s.epoch, s.batch)
         own = self.loader_rng

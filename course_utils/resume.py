@@ -8,7 +8,6 @@ from accelerate.utils import gather_object
 
 from course_utils import checkpoints
 from course_utils.errors import TrainingError
-from course_utils.loaders import TensorLoader
 from course_utils.meter import finite
 
 
@@ -79,7 +78,7 @@ def resume_run(loop) -> None:
         loop.meter.sums, loop.meter.count = saved["meter"]
     streams, own = saved["rng"], loop.accelerator.process_index
     loop.epoch_rng = saved["epoch_rng"]
-    loop.resumed_rng = streams[own] if own < len(streams) else checkpoints.rng_state()
+    loop.resumed_rng = streams[own if own < len(streams) else 0]
     checkpoints.set_rng_state(loop.resumed_rng)
     if loop.loader_rng:
         loop.loader_rng.set_state(saved["loader_rng"])
@@ -88,8 +87,7 @@ def resume_run(loop) -> None:
 
 
 def _setup(loop) -> dict:
-    """What must be the same when a run is resumed; batches cut from memory are the same however many share them."""
-    shares = isinstance(loop.train, TensorLoader)
+    """What must be the same when a run is resumed: not the number of processes, unless the loader divides the batches."""
     return {
         "optimizer": type(loop.trainer.optimizer).__name__,
         "scheduler": type(loop.scheduler).__name__ if loop.scheduler else "none",
@@ -101,7 +99,7 @@ def _setup(loop) -> dict:
         "batches per epoch": loop.batches,
         "loader's seed": getattr(loop.train, "seed", "none"),
         "loader's own generator": loop.loader_rng is not None,
-        "images per step": loop.train.batch_size * loop.world if shares else "none",
-        "processes": "any" if shares else loop.world,
+        "batch_size": getattr(loop.train, "batch_size", None) or "none",
+        "processes": loop.world if loop.divided else "any",
         **getattr(loop.train, "order_depends_on", {}),
     }

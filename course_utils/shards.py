@@ -67,8 +67,8 @@ def write_shards(pictures: ImageFolder, folder: str | Path, per_shard: int = 100
 class ShardLoader(BatchLoader):
     """Batches ``(images, targets)`` from the shards that :func:`write_shards` wrote, for ``Trainer.fit``.
 
-    images: (batch_size, 3, size, size) float, ``(x / 255 - mean) / std`` after ``augment(images, generator)``; targets:
-    (batch_size,) int64. Each epoch draws a new order of shards; a buffer of ``shuffle`` pictures (0: none) mixes
+    images: (N, 3, size, size) float, ``(x / 255 - mean) / std`` after ``augment(images, generator)``; targets:
+    (N,) int64. N is ``batch_size``, or of several processes the part of each. Each epoch draws a new order of shards; a buffer of ``shuffle`` pictures (0: none) mixes
     what they hold. The epoch's stream is cut into equal parts, one for each process and each of its ``workers``, so
     that within an epoch no picture comes twice, all processes take the same number of steps, and only what does not
     fill a last batch in each is left out (others in each epoch). Order and augmentation follow from ``seed``, the epoch
@@ -106,18 +106,18 @@ class ShardLoader(BatchLoader):
         self.classes, self.shards = _index(self.folder)
         self.pictures = sum(count for _, count in self.shards)
         self.order_depends_on = {"batch_size": batch_size, "shuffle": shuffle, "workers": workers}
-        self._need_a_batch()
+        self.shard(0, 1)
 
     def __len__(self) -> int:
         """The number of batches of an epoch, the same in each process."""
-        return self.pictures // (self.batch_size * self.world)
+        return self.pictures // self.batch_size
 
     def batches(self, epoch: int, start: int = 0):
         """The batches of epoch ``epoch`` from the ``start``-th on."""
         source = DataLoader(_Epoch(self, epoch, start), batch_size=None, num_workers=self.workers,
                             generator=torch.Generator())  # fmt: skip
         for batch, (images, targets) in enumerate(source, start):
-            first = (batch * self.world + self.rank) * self.batch_size
+            first = batch * self.batch_size + self.rank
             generator = stream(self.seed, epoch, first) if self.augment else None
             yield self.ready(images.to(self.device), generator), targets.to(self.device)
 
@@ -133,9 +133,16 @@ class ShardLoader(BatchLoader):
         return super().to(device)
 
     def shard(self, rank: int, world: int) -> ShardLoader:
-        """Give this process the ``rank``-th of ``world`` equal parts of each epoch."""
-        super().shard(rank, world)
-        self._need_a_batch()
+        """Read only the ``rank``-th of ``world`` equal parts of each epoch; raises :class:`TrainingError` if there are none."""
+        if self.batch_size % world:
+            raise TrainingError(
+                f"batch_size is {self.batch_size}, which {world} processes cannot divide among them. Use a multiple of {world}."
+            )
+        self.rank, self.share = rank, self.batch_size // world
+        if len(self) == 0:
+            raise TrainingError(
+                f"{self.pictures} pictures in {self.folder} give no full batch of {self.batch_size}. Use a smaller batch_size."
+            )
         return self
 
     def order(self, epoch: int) -> list[int]:
@@ -176,13 +183,6 @@ class ShardLoader(BatchLoader):
             targets.append(int(label))
         return torch.from_numpy(images).permute(0, 3, 1, 2), torch.tensor(targets)
 
-    def _need_a_batch(self) -> None:
-        if len(self) == 0:
-            raise TrainingError(
-                f"{self.pictures} pictures in {self.folder} give no full batch of {self.batch_size} in each of {self.world} "
-                "processes. Use a smaller batch_size."
-            )
-
 
 class _Epoch(IterableDataset):
     """What one process reads in one epoch, from batch ``start`` on; a worker reads its part of it."""
@@ -196,12 +196,12 @@ class _Epoch(IterableDataset):
         part = (worker + self.start) % workers  # the workers are asked in turn, from the first one on
         sizes = [len(range(k, total, workers)) for k in range(workers)]
         done = len(range(part, self.start, workers))
-        first = (own.rank * total + sum(sizes[:part])) * own.batch_size
-        samples = own.read(own.order(self.epoch), first, sizes[part] * own.batch_size)
+        first = (own.rank * total + sum(sizes[:part])) * own.share
+        samples = own.read(own.order(self.epoch), first, sizes[part] * own.share)
         if own.shuffle:
             rng = random.Random(f"{own.seed} {self.epoch} {own.rank} {part}")
             samples = _webdataset().shuffle(own.shuffle, initial=own.shuffle, rng=rng)(samples)
-        for group in _groups(islice(samples, done * own.batch_size, None), own.batch_size):
+        for group in _groups(islice(samples, done * own.share, None), own.share):
             yield own.decode(group)
 
 

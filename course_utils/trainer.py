@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import convert_to_fp32, send_to_device
+from accelerate.utils import DataLoaderConfiguration, convert_to_fp32, send_to_device
 from torch import nn
 
 from course_utils import checkpoints, runtime
@@ -41,7 +41,8 @@ class Trainer:
     - ``batch_hook(images, targets)``: changes a training batch, such as :class:`course_utils.augment.Mixup`.
     - ``channels_last``: lay out images and kernels as NHWC, on which convolutions run faster.
 
-    Batch normalisation whose parameters are frozen (``requires_grad`` is false) keeps its statistics.
+    Batch normalisation whose parameters are frozen (``requires_grad`` is false) keeps its statistics. Several processes
+    (``accelerate launch``) share each batch, take the steps of one, and each is given the same loader, for the whole batch.
     Raises :class:`TrainingError` for an argument that is not valid or an optimizer of another model's weights.
 
     >>> from course_utils.loaders import TensorLoader
@@ -204,7 +205,11 @@ class Trainer:
         if shared and PartialState().num_processes == 1:
             if shared.get("_mixed_precision") != self.precision or shared["device"].type != self._wanted.type:
                 AcceleratorState._reset_state(reset_partial_state=True)
-        accelerator = Accelerator(cpu=cpu, mixed_precision=self.precision)
+        accelerator = Accelerator(
+            cpu=cpu,
+            mixed_precision=self.precision,
+            dataloader_config=DataLoaderConfiguration(split_batches=True),
+        )
         if accelerator.num_processes > 1:
             _leave_group_at_exit()
         return accelerator

@@ -25,7 +25,7 @@ def slow(X, y):
     return X, y
 t = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.5), batch_hook=slow if pause else None, device="cpu")
 world = t.accelerator().num_processes
-loader = TensorLoader(images, targets, 12 // world, shuffle=True, seed=0)
+loader = TensorLoader(images, targets, 12, shuffle=True, seed=0)
 history = t.fit(loader, epochs, checkpoint=folder, progress=False)
 if t.accelerator().is_main_process:
     torch.save(model.state_dict(), out)

@@ -90,13 +90,6 @@ def test_takes_a_dataset():
     assert rows(TensorLoader(Set(), batch_size=2)) == [[1, 0], [1]]
 
 
-def test_shards_are_disjoint_and_equally_long():
-    parts = [loader(shuffle=True).shard(rank, 2) for rank in range(2)]
-    batches = [rows(part.batches(0)) for part in parts]
-    assert [len(b) for b in batches] == [1, 1]
-    assert not set(flat(batches[0])) & set(flat(batches[1]))
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

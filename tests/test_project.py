@@ -15,6 +15,7 @@ import nbformat
 import numpy as np
 import psutil
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 from test_own_data import boxes, masks
@@ -125,26 +126,29 @@ PICTURES = {
 }
 
 
-TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # Without --multi_gpu it starts a single process on processors, whatever --num_processes says.
-ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+ACCELERATE = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
               "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
 
 
-def on_two_processes(folder, launcher):
-    """Start a project's ``train.py`` with ``torchrun`` or ``accelerate launch``."""
+def started(folder, launcher, script="train.py"):
+    """Start a project's ``train.py``, on two processes with ``torchrun`` or ``accelerate launch``."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")}
     environment |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     with (folder / "log.txt").open("w") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", *launcher, "train.py", "--checkpoints", "saved"],
+            [sys.executable, *launcher, script, "--checkpoints", "saved"],
             cwd=folder, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+each_project = pytest.mark.parametrize(
     "number", ["13", *(pytest.param(number, marks=pytest.mark.thorough) for number in ("14", "15"))]
 )
+
+
+@each_project
 def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alone(number, tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
@@ -154,7 +158,7 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
         mine = tmp_path / f"killed_{kill}"
         project.create(number, mine, pictures)
         if kill:
-            victim = on_two_processes(mine, TORCHRUN)
+            victim = started(mine, TORCHRUN)
             while victim.poll() is None and not list(mine.glob("saved/fit-01/step-*/files.json")):
                 time.sleep(0.1)
             assert victim.poll() is None, (mine / "log.txt").read_text()[-3000:]
@@ -165,7 +169,7 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
             psutil.wait_procs(processes)
             assert len(processes) == 3, "the launcher and two that train"
             assert not list(mine.glob("results/*.json")), "killed in the first training"
-        assert on_two_processes(mine, ACCELERATE).wait() == 0, (mine / "log.txt").read_text()[-3000:]
+        assert started(mine, ACCELERATE).wait() == 0, (mine / "log.txt").read_text()[-3000:]
         (result,) = mine.glob("results/*.json")
         numbers = json.loads(result.read_text(encoding="utf-8"))["metrics"]
         assert numbers and all(math.isfinite(n["value"]) for n in numbers.values())
@@ -174,3 +178,34 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
         weights.append(load_file(saved))
     assert weights[0].keys() == weights[1].keys()
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
+
+
+SHORT = """
+import runpy
+from itertools import islice
+from course_utils.loop import Loop
+from course_utils.trainer import Trainer
+fit, batches = Trainer.fit, Loop._batches
+Trainer.fit = lambda self, train, epochs, **settings: fit(self, train, 1, **settings)
+Loop._batches = lambda self: islice(batches(self), 2)
+runpy.run_path("train.py", run_name="__main__")
+"""
+
+
+@each_project
+def test_a_project_takes_the_steps_of_one_process_on_two(number, tmp_path):
+    """In each training at most two steps: the processes add up in another order than one does, and Adam makes more of the last digit each time."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    PICTURES[number](pictures)
+    weights = []
+    for case, launcher in (("one", []), ("two", TORCHRUN)):
+        mine = tmp_path / case
+        project.create(number, mine, pictures)
+        (mine / "short.py").write_text(SHORT)
+        assert started(mine, launcher, "short.py").wait() == 0, (mine / "log.txt").read_text()[-3000:]
+        (saved,) = mine.glob("runs/*/*.safetensors")
+        weights.append(load_file(saved))
+    assert weights[0].keys() == weights[1].keys()
+    one, two = (torch.cat([tensor.double().flatten() for tensor in w.values()]) for w in weights)
+    assert 0 < (one - two).norm() / one.norm() < 1e-3

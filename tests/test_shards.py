@@ -70,7 +70,8 @@ def test_ordered_gives_every_picture_with_its_class(shards):
 
 @pytest.mark.parametrize(("world", "workers"), [(1, 0), (1, 2), (2, 0), (3, 1), (2, 3)])
 def test_an_epoch_is_exact(shards, world, workers):
-    loaders = [ShardLoader(shards, 4, size=2, workers=workers, seed=1).shard(r, world) for r in range(world)]
+    loaders = [ShardLoader(shards, 4 * world, size=2, workers=workers, seed=1) for _ in range(world)]
+    loaders = [loader.shard(rank, world) for rank, loader in enumerate(loaders)]
     shares = [list(loader) for loader in loaders]
     assert [len(share) for share in shares] == [COUNT // (4 * world)] * world
     pictures = [i for share in shares for i in seen(share)]
@@ -149,7 +150,7 @@ from course_utils.shards import ShardLoader
 torch.manual_seed(0)
 model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
 trainer = Trainer(model, torch.optim.SGD(model.parameters(), 0.1), device="cpu")
-history = trainer.fit(ShardLoader(sys.argv[1], 4, size=2, seed=0), 2, progress=False)
+history = trainer.fit(ShardLoader(sys.argv[1], 8, size=2, seed=0), 2, progress=False)
 number = trainer.accelerator().process_index
 torch.save({"weight": model[1].weight.data, "loss": torch.tensor(history["loss"]),
             "step": torch.tensor(history["step"])}, f"{sys.argv[2]}/{number}.pt")
@@ -199,9 +200,11 @@ def test_settings_that_cannot_work(shards, settings, words):
         ShardLoader(shards, **settings)
 
 
-def test_more_processes_than_batches(shards):
-    with pytest.raises(TrainingError, match="of 52 in each of 2 processes"):
-        ShardLoader(shards, 52).shard(0, 2)
+def test_a_batch_that_the_processes_cannot_divide(shards):
+    with pytest.raises(
+        TrainingError, match=r"batch_size is 10, which 4 processes cannot divide .* a multiple of 4"
+    ):
+        ShardLoader(shards, 10).shard(0, 4)
 
 
 def rewrite(path, replace):

@@ -509,10 +509,11 @@ def test_bar_in_a_terminal(monkeypatch, capsys):
 
 
 PROCESSES = """
-import sys, torch
+import random, sys, torch
 from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from course_utils import augment
 from course_utils.loaders import TensorLoader
 from course_utils.trainer import Trainer
 torch.manual_seed(0)
@@ -521,15 +522,21 @@ g = torch.Generator().manual_seed(1)
 images, targets = torch.rand(24, 1, 2, 2, generator=g), torch.randint(0, 2, (24,), generator=g)
 t = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.5), device="cpu")
 world = t.accelerator().num_processes
-loader = TensorLoader(images, targets, 12 // world, shuffle=True, seed=0)
+turned = augment.chain(augment.flip(), augment.brightness_contrast())
+loader = TensorLoader(images, targets, 10, shuffle=True, augment=turned, seed=0)
 settings = {"valid": TensorLoader(images, targets), "checkpoint_every": 1, "progress": False}
 history = t.fit(loader, 3, checkpoint=sys.argv[1], **settings)
 
+class Brighter(TensorDataset):  # at random, as albumentations in a dataset
+    def __getitem__(self, row):
+        image, target = super().__getitem__(row)
+        return image + torch.rand(1), target
+
 def steps(epochs, folder=None):
-    torch.manual_seed(2)
-    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
-    t = Trainer(net, torch.optim.SGD(net.parameters(), lr=0.1), ema=0.9, device="cpu")
-    shuffled = DataLoader(TensorDataset(images, targets), 12 // world, shuffle=True)
+    torch.manual_seed(2), random.seed(2)  # Mixup draws from both
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout2d(0.2), nn.Flatten(), nn.Dropout(), nn.Linear(8, 2))
+    t = Trainer(net, torch.optim.SGD(net.parameters(), lr=0.1), ema=0.9, batch_hook=augment.Mixup(2), device="cpu")
+    shuffled = DataLoader(Brighter(images[:23], targets[:23]), 11, shuffle=True)  # the last batch: one picture
     rows = t.fit(shuffled, epochs, checkpoint=folder, valid=settings["valid"], progress=False).rows
     return net, [row["valid_loss"] for row in rows]
 
@@ -541,7 +548,7 @@ resumed, again = steps(2, sys.argv[1] + "-loader")
 assert again == losses and all(map(torch.equal, whole.state_dict().values(), resumed.state_dict().values()))
 if t.accelerator().is_main_process:
     measured = [[row[name] for name in ("loss", "accuracy", "valid_loss")] for row in history.rows]
-    torch.save(model.state_dict() | {"measured": torch.tensor(measured)}, sys.argv[2])
+    torch.save(model.state_dict() | whole.state_dict(prefix="net.") | {"measured": torch.tensor(measured)}, sys.argv[2])
 sys.stdout.write(f"processes {world}\\n")
 """
 
@@ -554,7 +561,7 @@ atexit.register(lambda: sys.stdout.write(f"group left open {torch.distributed.is
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no libuv in every build")
-def test_two_processes_train_as_one_with_the_double_batch(tmp_path, monkeypatch):
+def test_two_processes_take_the_steps_of_one(tmp_path, monkeypatch):
     script = tmp_path / "train.py"
     script.write_text(GROUP_AT_EXIT + PROCESSES)
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from course_utils.detection.boxes import giou
 from course_utils.detection.points import STRIDES, locations, match
 from course_utils.errors import CourseError
+from course_utils.processes import total
 
 
 def focal_loss(logits: torch.Tensor, targets: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0):
@@ -43,15 +44,15 @@ def detection_loss(outputs: torch.Tensor, truth: torch.Tensor, size: tuple[int, 
     points, stride = locations(*size, strides, device=outputs.device)
     wanted = match(truth, points, stride)
     positive = wanted.label >= 0
-    count = positive.sum().clamp(min=1)
+    count = total(positive.sum()).clamp(min=1)
     one_hot = F.one_hot(wanted.label.clamp(min=0), scores.shape[-1]) * positive[..., None]
-    classes = focal_loss(scores, one_hot.to(scores.dtype)).sum() / count
+    classes = total(focal_loss(scores, one_hot.to(scores.dtype)).sum()) / count
     boxes = to_boxes(outputs[..., -5:-1], points, stride)[positive]
     weight = wanted.centre[positive]
     overlap = 1 - giou(boxes, wanted.box[positive])
-    boxes = (overlap * weight).sum() / weight.sum().clamp(min=1e-6)
-    centre = F.binary_cross_entropy_with_logits(outputs[..., -1][positive], weight, reduction="sum") / count
-    return classes + boxes + centre
+    boxes = total((overlap * weight).sum()) / total(weight.sum()).clamp(min=1e-6)
+    centre = F.binary_cross_entropy_with_logits(outputs[..., -1][positive], weight, reduction="sum")
+    return classes + boxes + total(centre) / count
 
 
 def to_boxes(distances: torch.Tensor, points: torch.Tensor, stride: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from course_utils import processes
 from course_utils.segmentation.metrics import IGNORE
 
 
@@ -21,9 +22,12 @@ def pixel_cross_entropy(
     True
     """
     masks = masks.long()
-    if not (masks != ignore).any():
-        return logits.sum() * 0  # torch would give 0 / 0
-    return F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore)
+    known = masks[masks != ignore]
+    mean = F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore)
+    if not len(known):
+        mean = logits.sum() * 0  # torch gives 0 / 0
+    size = len(known) if weight is None else weight[known].sum()
+    return processes.weighted(mean, size)
 
 
 def dice_loss(logits, masks, ignore: int = IGNORE) -> torch.Tensor:
@@ -38,8 +42,9 @@ def dice_loss(logits, masks, ignore: int = IGNORE) -> torch.Tensor:
     known = (masks != ignore).unsqueeze(1)
     probabilities = logits.float().softmax(1) * known
     truth = F.one_hot(masks.long().masked_fill(~known[:, 0], 0), logits.shape[1]).movedim(-1, 1) * known
-    both, size = ((a).sum((0, 2, 3)) for a in (probabilities * truth, probabilities + truth))
-    occurs = truth.sum((0, 2, 3)) > 0
+    parts = (probabilities * truth, probabilities + truth, truth)
+    both, size, occurs = processes.total(torch.stack([part.sum((0, 2, 3)) for part in parts]))
+    occurs = occurs > 0
     return ((1 - 2 * both / size.clamp(min=1e-6)) * occurs).sum() / occurs.sum().clamp(min=1)
 
 
