@@ -1,7 +1,5 @@
 """Exercises of lesson 05: what each layer puts out and costs, the input, dead units, softmax."""
 
-import math
-
 import numpy as np
 
 from course_utils.exercises.bank import Case, Exercise, Mistake
@@ -21,10 +19,6 @@ def prepare(pictures, mean, std):
 
 def dead_channels(z):
     return int((z.max(axis=(0, 2, 3)) <= 0).sum())
-
-
-def smallest_loss(num_classes):
-    return math.log(1 + (num_classes - 1) / math.e)
 
 
 def _overflowing(z, temperature=1.0):
@@ -616,59 +610,6 @@ EXERCISES = [
             "When does a ReLU let no gradient through, whatever the picture?",
             "A channel is dead when its largest value over pictures, rows and columns is not positive.",
             "`z.max(axis=(0, 2, 3))` has one number for each channel. Count those that are at most 0.",
-        ),
-    ),
-    Exercise(
-        id="05.9",
-        title="The floor of softmax twice",
-        reference=smallest_loss,
-        cases=[Case(2), Case(10), Case(1000)],
-        mistakes=[
-            Mistake(
-                lambda k: 0.0,
-                "Zero needs a probability of 1 for the right class. The second softmax gets numbers from 0 to 1, so it cannot give that.",
-            ),
-            Mistake(
-                lambda k: math.log(k),
-                "That is the loss of a net that knows nothing. It can do better: 1 for the right class, 0 for all others, into the second softmax.",
-            ),
-            Mistake(
-                lambda k: math.log(1 + k / math.e),
-                "Off by one: the other classes are num_classes - 1.",
-            ),
-            Mistake(
-                lambda k: math.log(math.e + k - 1),
-                "You took the logarithm of the denominator only: the numerator is e, so 1 goes off.",
-            ),
-            Mistake(
-                lambda k: math.log(k) - 1,
-                "The denominator is not k: only the k - 1 other classes put in 1 each, the right one puts in e.",
-            ),
-            Mistake(
-                lambda k: math.e / (math.e + k - 1),
-                "That is the largest probability. The loss is minus its logarithm.",
-            ),
-            Mistake(
-                lambda k: math.log(math.e / (math.e + k - 1)),
-                "The sign: the loss is *minus* the logarithm, and is never negative.",
-            ),
-            Mistake(
-                lambda k: -math.log2(math.e / (math.e + k - 1)),
-                "The logarithm to base 2 gives bits. cross_entropy takes the natural one.",
-            ),
-            Mistake(
-                lambda k: math.log(1 + 9 / math.e),
-                "That is right for ten classes. Write it for num_classes.",
-            ),
-            Mistake(
-                lambda k: -math.log(1 / k + 1 / math.e),
-                "The other classes do not vanish: each of them puts e to the 0, which is 1, into the sum.",
-            ),
-        ],
-        hints=(
-            "What is the best that the first softmax can hand to the second?",
-            "It hands over 1 for the right class and 0 for the others. Put these through a softmax: e to the 1, and e to the 0 for each of the others.",
-            "The right class gets e / (e + num_classes - 1). The loss is minus its logarithm.",
         ),
     ),
 ]
