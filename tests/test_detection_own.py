@@ -293,6 +293,8 @@ EXPORTS = {
     "dataset.yaml": (write_yolo, {"classes.txt": None, "dataset.yaml": "names: [cat, dog]"}),
     "a list without names": (write_yolo, {"classes.txt": None, "data.yaml": "nc: 2", "obj.names": "cat\ndog\n"}),
     "polygons": (write_yolo, {"labels/b.txt": "1 .3 .1 .4 .1 .4 .3 .3 .3\n"}),
+    "keypoints": (write_yolo, {"classes.txt": None, "data.yaml": "names: [cat, dog]\nkpt_shape: [2, 3]",
+                               "labels/a.txt": "0 .5 .5 .2 .2 .4 .4 2 .9 .9 2\n" * 2, "labels/b.txt": "1 .5 .5 .2 .2 .4 .4 2 .9 .9 2\n"}),
     "a byte order mark": (write_yolo, {"labels/b.txt": "\ufeff1 .5 .5 .2 .2\n"}),
     "JSON with comments": (write_yolo, {"settings.json": "{ // mine"}),
     "XML of another kind": (write_yolo, {"pom.xml": "<project/>"}),

@@ -755,6 +755,11 @@ def yolo_broken_yaml(root):
     (root / "data.yaml").write_text("names: [car, person")
 
 
+@fault("yolo", "class-names", "labels/train/0.txt")
+def yolo_without_a_list_of_names(root):
+    (root / "data.yaml").unlink()
+
+
 @fault("yolo", "broken-file", "labels/train/1.txt")
 def yolo_binary_labels(root):
     (root / "labels" / "train" / "1.txt").write_bytes(b"\xff\xfe\x00\x01")

@@ -216,10 +216,10 @@ def test_a_bad_upload_has_a_status_and_a_sentence(body, status):
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_bomb_is_refused_without_being_unfolded():
     bomb = file_of(Image.new("1", (25_000, 6_000)))  # below Pillow's own alarm
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UploadError) as refused:
         read_upload(bomb, 1)
-    assert refused.value.status == 413 and time.perf_counter() - began < 0.2
+    assert refused.value.status == 413 and time.process_time() - began < 0.2
 
 
 def test_a_jpeg_of_endless_scans_is_refused():

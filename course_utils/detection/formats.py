@@ -126,10 +126,12 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
 def yolo(files: Sequence[Path], lists: Sequence[Path], root: Path) -> Found:
     """YOLO's format: one text file a picture, a line ``class x y width height`` a box, in fractions, (x, y) the centre.
 
-    A confidence may follow; a polygon, ``class x y x y x y …``, gives the box around it. The first of ``lists`` that has names
-    names the classes. Raises :class:`DataError` if none has, or one of them cannot be read.
+    A confidence may follow; a polygon, ``class x y x y x y …``, gives the box around it. The first of
+    ``lists`` that has names names the classes; where it has a ``kpt_shape`` too, keypoints follow each box instead. Raises
+    :class:`DataError` if none has, or one of them cannot be read.
     """
-    found = Found([], [], _yolo_classes(lists, root), [])
+    classes, keypoints = _yolo_classes(lists, root)
+    found = Found([], [], classes, [])
     for file in files:
         picture = file.stem  # the ending is that of the picture which is there
         found.pictures.append(PictureRow(file, 1, picture))
@@ -138,7 +140,7 @@ def yolo(files: Sequence[Path], lists: Sequence[Path], root: Path) -> Found:
             if not text.strip():
                 continue
             kind, *rest = text.split()
-            corners = _yolo_corners(rest)
+            corners = _yolo_corners(rest[:4] if keypoints else rest)
             if corners is None:
                 found.problems.append(
                     (file, line, f"{text.strip()!r} is not 'class x y width height'; left out")
@@ -163,7 +165,7 @@ def _yolo_corners(words: list[str]) -> tuple[float, ...] | None:
     return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
 
 
-def _yolo_classes(lists: Sequence[Path], root: Path) -> tuple[str, ...]:
+def _yolo_classes(lists: Sequence[Path], root: Path) -> tuple[tuple[str, ...], bool]:
     for file in lists:
         names = _yolo_names(file)
         for name, count in Counter(names).items():
@@ -172,7 +174,7 @@ def _yolo_classes(lists: Sequence[Path], root: Path) -> tuple[str, ...]:
                     f"{file}: {count} classes have the name {name!r}. Give each a name of its own, then try again."
                 )
         if names:
-            return names
+            return names, "kpt_shape" in _yolo_document(file)
     if lists:
         raise DataError(
             f"{lists[0]}: no names. Write them in the order of the numbers: names: [first, second, …], or one a line in classes.txt."
@@ -186,16 +188,23 @@ def _yolo_names(file: Path) -> tuple[str, ...]:
     """The names that one file lists in the order of their numbers; none if it lists none."""
     if file.suffix.lower() in (".txt", ".names"):
         return tuple(line.strip() for line in _text(file).splitlines() if line.strip())
+    names = _yolo_document(file).get("names")
+    if isinstance(names, dict):
+        return _by_number(names, file)
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _yolo_document(file: Path) -> dict:
+    """What a YAML file says; nothing, if it is of another kind."""
+    if file.suffix.lower() in (".txt", ".names"):
+        return {}
     import yaml
 
     try:
         document = yaml.safe_load(_text(file))
     except yaml.YAMLError as error:
         raise DataError(f"{file}: not YAML ({error}). Mend the file, then try again.") from None
-    names = document.get("names") if isinstance(document, dict) else None
-    if isinstance(names, dict):
-        return _by_number(names, file)
-    return tuple(map(str, names)) if isinstance(names, list) else ()
+    return document if isinstance(document, dict) else {}
 
 
 def _by_number(names: dict, file: Path) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ FAULTS = {
     "missing-picture": ("error", "entry about a picture that is not there", "Copy the picture here, or remove the entry; large and small letters differ."),
     "outside-path": ("error", "path that leads out of the folder; it was not opened", "Write paths relative to the file of labels, and copy the pictures there."),
     "box-alone": ("error", "box whose picture is not listed", "Add the picture to images, or remove the box."),
+    "class-names": ("error", "list of class names is missing", "Write classes.txt with one name a line, or names: in data.yaml."),
     "class-list": ("error", "class that is named twice or has no name", "Give each class one number and one name."),
     "two-splits": ("error", "picture that is listed in two splits", "Keep it in one: the score on pictures that were trained on says nothing about new ones."),
     "prediction": ("warning", "box with a confidence: a prediction, not a label", "Look whether a person has checked it; a net learns the mistakes of the net that made it."),

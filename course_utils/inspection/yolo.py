@@ -24,7 +24,9 @@ def yolo(folder: Folder) -> Layout | None:
     if not files:
         return None
     faults, items = Faults(), {}
-    names = _yolo_names(folder, faults)
+    names, keypoints = _yolo_names(folder, faults)
+    if not names and not faults.places["broken-file"]:
+        faults.add("class-names", files[0], "its numbers have no names")
     for file in files:
         path = _yolo_picture(folder, file)
         if path is None:
@@ -34,14 +36,14 @@ def yolo(folder: Folder) -> Layout | None:
         items[path] = Item(path, split, boxes=[], source=file)
         for number, line in enumerate(lines(folder, file, faults), 1):
             if line.strip():
-                _yolo_line(line, number, file, items[path], names, faults)
+                _yolo_line(line, number, file, items[path], names, keypoints, faults)
     unlisted(folder, items, faults)
     classes = tuple(names[number] for number in sorted(names))
     return Layout("YOLO text", "boxes", list(items.values()), faults.findings(), classes, relative=True)
 
 
-def _yolo_line(line, number, file, item, names, faults) -> None:
-    words = line.split()
+def _yolo_line(line, number, file, item, names, keypoints, faults) -> None:
+    words = line.split()[: 5 if keypoints else None]
     numbers = four_numbers(words[1:5])
     polygon = len(words) >= 7 and len(words) % 2 == 1
     if polygon and (points := [four_numbers([word] * 4) for word in words[1:]]) and all(points):
@@ -63,14 +65,17 @@ def _yolo_line(line, number, file, item, names, faults) -> None:
     item.boxes.append(Box(name, x - w / 2, y - h / 2, x + w / 2, y + h / 2, line=number))
 
 
-def _yolo_names(folder: Folder, faults: Faults) -> dict[str, str]:
+def _yolo_names(folder: Folder, faults: Faults) -> tuple[dict[str, str], bool]:
+    """The names by their numbers, and whether keypoints follow each box."""
     for file in folder.ending("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names"):
+        keypoints = False
         if file.endswith((".txt", ".names")):
             found = [line.strip() for line in lines(folder, file, faults) if line.strip()]
         else:
             try:
                 document = yaml.safe_load("\n".join(lines(folder, file, faults)))
-                found = document.get("names", []) if isinstance(document, dict) else []
+                document = document if isinstance(document, dict) else {}
+                found, keypoints = document.get("names", []), "kpt_shape" in document
             except (yaml.YAMLError, ValueError, RecursionError) as error:
                 faults.add("broken-file", file, " ".join(str(error).split())[:160])
                 continue
@@ -82,8 +87,8 @@ def _yolo_names(folder: Folder, faults: Faults) -> dict[str, str]:
             if n > 1:
                 faults.add("class-list", file, f"{name!r} has {n} numbers")
         if names:
-            return names
-    return {}
+            return names, keypoints
+    return {}, False
 
 
 def _yolo_picture(folder: Folder, file: str) -> str | None:

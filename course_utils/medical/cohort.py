@@ -50,7 +50,7 @@ def read_cohort(path: str | Path) -> Cohort:
     """Read the table below ``path``; a row that cannot be used is left out and told by file and line in ``problems``.
 
     Raises :class:`DataError` if there is no table, if a patient column is missing, or if fewer than two classes remain.
-    Findings are those of ``course inspect PATH --task medical``.
+    ``course inspect PATH --task medical`` says more: such as labels that differ by case alone, which are classes of their own here.
     """
     from course_utils.inspection.folder import scan
     from course_utils.inspection.tables import tables
