@@ -289,6 +289,19 @@ def test_reliability_bars_and_dots():
     assert "accuracy against confidence" in top.alt_text
 
 
+@pytest.mark.parametrize(
+    ("x", "shown"),
+    [([0.7, 4.3], ["1", "2"]), ([0.02, 0.3], ["0.02", "0.05", "0.1", "0.2"]), ([1, 30], ["1", "2", "5", "10", "20"])],
+)  # fmt: skip
+def test_a_short_log_axis_has_plain_numbers(x, shown):
+    ax = plots.curves({"": (x, [1, 2])}, xlabel="ms", ylabel="share", logx=True)
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    labels = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    assert [label.get_text() for at, label in labels if low <= at <= high] == shown
+    assert not any(label.get_text() for label in ax.get_xticklabels(minor=True))
+
+
 def test_curves_have_the_scales_and_the_band_that_were_asked_for():
     series, bands = {"a": ([1, 10], [3, 2])}, {"a": ([2, 1], [5, 4])}
     ax = plots.curves(series, bands=bands, xlabel="x", ylabel="y", logy=True)

@@ -536,6 +536,7 @@ def steps(epochs, folder=None):
     torch.manual_seed(2), random.seed(2)  # Mixup draws from both
     net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout2d(0.2), nn.Flatten(), nn.Dropout(), nn.Linear(8, 2))
     t = Trainer(net, torch.optim.SGD(net.parameters(), lr=0.1), ema=0.9, batch_hook=augment.Mixup(2), device="cpu")
+    torch.rand(1 + t.accelerator().process_index)  # a model may draw as often as its own pictures ask for
     shuffled = DataLoader(Brighter(images[:23], targets[:23]), 11, shuffle=True)  # the last batch: one picture
     rows = t.fit(shuffled, epochs, checkpoint=folder, valid=settings["valid"], progress=False).rows
     return net, [row["valid_loss"] for row in rows]
@@ -546,9 +547,13 @@ assert all(one == losses for one in every), f"each process validates another mod
 steps(1, sys.argv[1] + "-loader")
 resumed, again = steps(2, sys.argv[1] + "-loader")
 assert again == losses and all(map(torch.equal, whole.state_dict().values(), resumed.state_dict().values()))
+apart = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+reader = DataLoader(TensorDataset(images, targets), 12, num_workers=1)  # each process reads its part alone
+Trainer(apart, torch.optim.SGD(apart.parameters(), lr=0.1), device="cpu").fit(reader, 2, progress=False)
 if t.accelerator().is_main_process:
     measured = [[row[name] for name in ("loss", "accuracy", "valid_loss")] for row in history.rows]
-    torch.save(model.state_dict() | whole.state_dict(prefix="net.") | {"measured": torch.tensor(measured)}, sys.argv[2])
+    states = model.state_dict() | whole.state_dict(prefix="net.") | apart.state_dict(prefix="apart.")
+    torch.save(states | {"measured": torch.tensor(measured)}, sys.argv[2])
 sys.stdout.write(f"processes {world}\\n")
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from course_utils.errors import CourseError
 from course_utils.plots.style import COLOURS, LINES, array, describe, one
@@ -53,8 +54,10 @@ def curves(
             ax.fill_between(x, low, high, color=COLOURS[i % 8], alpha=0.2, linewidth=0)
     if logx:
         ax.set_xscale("log")
+        _tick_short(ax.xaxis)
     if logy:
         ax.set_yscale("log")
+        _tick_short(ax.yaxis)
     _finish(ax, xlabel, ylabel, title)
     if len(series) > 1 or next(iter(series)):
         ax.legend()
@@ -186,6 +189,15 @@ def _points(label, points) -> tuple[np.ndarray, np.ndarray]:
             f"series {label!r} has x of shape {x.shape} and y of shape {y.shape}. Valid: (n,) and (n,)."
         )
     return x, y
+
+
+def _tick_short(axis) -> None:
+    """Ticks at 1, 2, 5, 10 on a log axis of less than two decades, where matplotlib writes 2×10⁰."""
+    low, high = axis.get_view_interval()
+    if 1e-3 <= low and high <= 1e4 and high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
 
 
 def _finish(ax, xlabel: str, ylabel: str, title: str) -> None:
