@@ -56,7 +56,7 @@ class Chart:
 
     def epoch(self, scores: torch.Tensor, y: torch.Tensor) -> None:
         """Note what the model says of the validation pictures: scores (N, K) against classes (N,)."""
-        self.valid_losses.append(float(nn.functional.cross_entropy(scores, y)))
+        self.valid_losses.append(nn.functional.cross_entropy(scores, y).item())
         self.valid_accuracies.append(float((scores.argmax(1) == y).float().mean()))
 
     def close(self, predict) -> Chart:
