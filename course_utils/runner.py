@@ -204,6 +204,8 @@ def cores() -> int:
 def machine() -> str:
     """This machine in a few words: processor, cores, memory, system. No names.
 
+    Of the cores those count that a lesson may use: side by side, each has a part of them.
+
     >>> " core" in machine()
     True
     """
@@ -219,7 +221,8 @@ def machine() -> str:
         ]
         name = models[0] if models else name
     memory = psutil.virtual_memory().total / 2**30
-    count = cores()
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    count = min(cores(), int(threads)) if threads.isdigit() and int(threads) else cores()
     return f"{name}, {count} core{'s' * (count > 1)}, {memory:.0f} GiB, {platform.system()}"
 
 

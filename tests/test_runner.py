@@ -16,6 +16,15 @@ run = runtime.start("01_convolution", globals().get("PROFILE", "auto"), seed=glo
 RECORD = "record(score=runtime.Value(0.5 + run.seed, low=0.4, high=0.6, n=10, unit='fraction'))"
 
 
+@pytest.mark.parametrize(
+    ("threads", "words"),
+    [("1", ", 1 core, "), ("", f", {runner.cores()} core"), ("1,2", f", {runner.cores()} core")],
+)
+def test_a_machine_has_the_cores_that_a_lesson_may_use(monkeypatch, threads, words):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    assert words in runner.machine()
+
+
 def test_a_run_has_the_form_of_the_results_files(write_lesson, tmp_path):
     lesson = write_lesson(START, RECORD)
     outcome = runner.run(lesson, {"SEED": 3}, tmp_path / "out", progress=False)
