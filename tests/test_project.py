@@ -143,6 +143,13 @@ def started(folder, launcher, script="train.py"):
         )  # fmt: skip
 
 
+def trained(folder, launcher, script="train.py"):
+    """The weights that a project's ``train.py`` leaves."""
+    assert started(folder, launcher, script).wait() == 0, (folder / "log.txt").read_text()[-3000:]
+    (saved,) = folder.glob("runs/*/*.safetensors")
+    return load_file(saved)
+
+
 each_project = pytest.mark.parametrize(
     "number", ["13", *(pytest.param(number, marks=pytest.mark.thorough) for number in ("14", "15"))]
 )
@@ -169,13 +176,11 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
             psutil.wait_procs(processes)
             assert len(processes) == 3, "the launcher and two that train"
             assert not list(mine.glob("results/*.json")), "killed in the first training"
-        assert started(mine, ACCELERATE).wait() == 0, (mine / "log.txt").read_text()[-3000:]
+        weights.append(trained(mine, ACCELERATE))
         (result,) = mine.glob("results/*.json")
         numbers = json.loads(result.read_text(encoding="utf-8"))["metrics"]
         assert numbers and all(math.isfinite(n["value"]) for n in numbers.values())
         assert (mine / "log.txt").read_text().count("(own pictures)") == 1, "only one process speaks"
-        (saved,) = mine.glob("runs/*/*.safetensors")
-        weights.append(load_file(saved))
     assert weights[0].keys() == weights[1].keys()
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
@@ -203,9 +208,7 @@ def test_a_project_takes_the_steps_of_one_process_on_two(number, tmp_path):
         mine = tmp_path / case
         project.create(number, mine, pictures)
         (mine / "short.py").write_text(SHORT)
-        assert started(mine, launcher, "short.py").wait() == 0, (mine / "log.txt").read_text()[-3000:]
-        (saved,) = mine.glob("runs/*/*.safetensors")
-        weights.append(load_file(saved))
+        weights.append(trained(mine, launcher, "short.py"))
     assert weights[0].keys() == weights[1].keys()
     one, two = (torch.cat([tensor.double().flatten() for tensor in w.values()]) for w in weights)
     assert 0 < (one - two).norm() / one.norm() < 1e-3

@@ -167,14 +167,14 @@ def _yolo_corners(words: list[str]) -> tuple[float, ...] | None:
 
 def _yolo_classes(lists: Sequence[Path], root: Path) -> tuple[tuple[str, ...], bool]:
     for file in lists:
-        names = _yolo_names(file)
+        names, keypoints = _yolo_names(file)
         for name, count in Counter(names).items():
             if count > 1:
                 raise DataError(
                     f"{file}: {count} classes have the name {name!r}. Give each a name of its own, then try again."
                 )
         if names:
-            return names, "kpt_shape" in _yolo_document(file)
+            return names, keypoints
     if lists:
         raise DataError(
             f"{lists[0]}: no names. Write them in the order of the numbers: names: [first, second, …], or one a line in classes.txt."
@@ -184,27 +184,21 @@ def _yolo_classes(lists: Sequence[Path], root: Path) -> tuple[tuple[str, ...], b
     )
 
 
-def _yolo_names(file: Path) -> tuple[str, ...]:
-    """The names that one file lists in the order of their numbers; none if it lists none."""
+def _yolo_names(file: Path) -> tuple[tuple[str, ...], bool]:
+    """The names that one file lists in the order of their numbers, none if it lists none; and whether keypoints follow a box."""
     if file.suffix.lower() in (".txt", ".names"):
-        return tuple(line.strip() for line in _text(file).splitlines() if line.strip())
-    names = _yolo_document(file).get("names")
-    if isinstance(names, dict):
-        return _by_number(names, file)
-    return tuple(map(str, names)) if isinstance(names, list) else ()
-
-
-def _yolo_document(file: Path) -> dict:
-    """What a YAML file says; nothing, if it is of another kind."""
-    if file.suffix.lower() in (".txt", ".names"):
-        return {}
+        return tuple(line.strip() for line in _text(file).splitlines() if line.strip()), False
     import yaml
 
     try:
         document = yaml.safe_load(_text(file))
     except yaml.YAMLError as error:
         raise DataError(f"{file}: not YAML ({error}). Mend the file, then try again.") from None
-    return document if isinstance(document, dict) else {}
+    document = document if isinstance(document, dict) else {}
+    names = document.get("names")
+    if isinstance(names, dict):
+        names = _by_number(names, file)
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else (), "kpt_shape" in document
 
 
 def _by_number(names: dict, file: Path) -> tuple[str, ...]:
