@@ -132,22 +132,39 @@ ACCELERATE = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processe
               "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
 
 
-def started(folder, launcher, script="train.py"):
+def started(folder, launcher):
     """Start a project's ``train.py``, on two processes with ``torchrun`` or ``accelerate launch``."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")}
     environment |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     with (folder / "log.txt").open("w") as log:
         return subprocess.Popen(
-            [sys.executable, *launcher, script, "--checkpoints", "saved"],
+            [sys.executable, *launcher, "train.py", "--checkpoints", "saved"],
             cwd=folder, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
 
 
-def trained(folder, launcher, script="train.py"):
+def trained(folder, launcher):
     """The weights that a project's ``train.py`` leaves."""
-    assert started(folder, launcher, script).wait() == 0, (folder / "log.txt").read_text()[-3000:]
+    assert started(folder, launcher).wait() == 0, (folder / "log.txt").read_text()[-3000:]
     (saved,) = folder.glob("runs/*/*.safetensors")
     return load_file(saved)
+
+
+SHORT = """
+from itertools import islice
+from course_utils.loop import Loop
+from course_utils.trainer import Trainer
+fit, batches = Trainer.fit, Loop._batches
+Trainer.fit = lambda self, train, epochs, **settings: fit(self, train, min(epochs, EPOCHS), **settings)
+Loop._batches = lambda self: islice(batches(self), STEPS)
+"""
+
+
+def create_short(number, folder, pictures, epochs, steps=None):
+    """A project whose ``train.py`` takes at most so many epochs in each training, and so many steps in each of them."""
+    project.create(number, folder, pictures)
+    script = folder / "train.py"
+    script.write_text(f"EPOCHS, STEPS = {epochs}, {steps}\n{SHORT}\n" + script.read_text())
 
 
 each_project = pytest.mark.parametrize(
@@ -163,7 +180,7 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
     weights = []
     for kill in (True, False):
         mine = tmp_path / f"killed_{kill}"
-        project.create(number, mine, pictures)
+        create_short(number, mine, pictures, epochs=8)
         if kill:
             victim = started(mine, TORCHRUN)
             while victim.poll() is None and not list(mine.glob("saved/fit-01/step-*/files.json")):
@@ -185,18 +202,6 @@ def test_a_project_killed_on_two_processes_ends_with_the_weights_of_one_left_alo
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 
-SHORT = """
-import runpy
-from itertools import islice
-from course_utils.loop import Loop
-from course_utils.trainer import Trainer
-fit, batches = Trainer.fit, Loop._batches
-Trainer.fit = lambda self, train, epochs, **settings: fit(self, train, 1, **settings)
-Loop._batches = lambda self: islice(batches(self), 2)
-runpy.run_path("train.py", run_name="__main__")
-"""
-
-
 @each_project
 def test_a_project_takes_the_steps_of_one_process_on_two(number, tmp_path):
     """In each training at most two steps: the processes add up in another order than one does, and Adam makes more of the last digit each time."""
@@ -206,9 +211,8 @@ def test_a_project_takes_the_steps_of_one_process_on_two(number, tmp_path):
     weights = []
     for case, launcher in (("one", []), ("two", TORCHRUN)):
         mine = tmp_path / case
-        project.create(number, mine, pictures)
-        (mine / "short.py").write_text(SHORT)
-        weights.append(trained(mine, launcher, "short.py"))
+        create_short(number, mine, pictures, epochs=1, steps=2)
+        weights.append(trained(mine, launcher))
     assert weights[0].keys() == weights[1].keys()
     one, two = (torch.cat([tensor.double().flatten() for tensor in w.values()]) for w in weights)
     assert 0 < (one - two).norm() / one.norm() < 1e-3
