@@ -23,8 +23,8 @@ SETTINGS = {
     "COURSE_PROFILE": "fast", "COURSE_DATA_SOURCE": "embedded", "COURSE_DEVICE": "cpu", "COURSE_SEED": "0",
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
 }  # fmt: skip
-# Short, and between them: the trainer and windows of every kind.
-TWICE = {"00", "03"}
+# Short, and between them: the trainer, windows of every kind, a net by hand in NumPy.
+TWICE = {"00", "03", "07"}
 
 
 @pytest.mark.parametrize("lesson", lessons.written(), ids=lambda lesson: lesson.name)
