@@ -151,12 +151,13 @@ def trained(folder, launcher):
 
 
 SHORT = """
-from itertools import islice
-from course_utils.loop import Loop
-from course_utils.trainer import Trainer
-fit, batches = Trainer.fit, Loop._batches
-Trainer.fit = lambda self, train, epochs, **settings: fit(self, train, min(epochs, EPOCHS), **settings)
-Loop._batches = lambda self: islice(batches(self), STEPS)
+def shorten(epochs, steps):
+    from itertools import islice
+    from course_utils.loop import Loop
+    from course_utils.trainer import Trainer
+    fit, batches = Trainer.fit, Loop._batches  # in here: the script has a fit of its own
+    Trainer.fit = lambda self, train, n, **settings: fit(self, train, min(n, epochs), **settings)
+    Loop._batches = lambda self: islice(batches(self), steps)
 """
 
 
@@ -164,7 +165,7 @@ def create_short(number, folder, pictures, epochs, steps=None):
     """A project whose ``train.py`` takes at most so many epochs in each training, and so many steps in each of them."""
     project.create(number, folder, pictures)
     script = folder / "train.py"
-    script.write_text(f"EPOCHS, STEPS = {epochs}, {steps}\n{SHORT}\n" + script.read_text())
+    script.write_text(f"{SHORT}\nshorten({epochs}, {steps})\n" + script.read_text())
 
 
 each_project = pytest.mark.parametrize(
