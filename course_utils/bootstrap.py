@@ -23,7 +23,7 @@ OUTSIDE = ("ipykernel", "ipywidgets", "jupyterlab", "nbclient", "nbformat", "pap
 def missing(requirements: list[str]) -> list[str]:
     """Return the requirements that are not met; of those in ``KEEP`` only the ones that are not installed at all.
 
-    >>> missing(["pip", "no-such-package-anywhere>=1"])
+    >>> missing(["timm", "no-such-package-anywhere>=1"])
     ['no-such-package-anywhere>=1']
     """
     try:
