@@ -168,8 +168,10 @@ def create_short(number, folder, pictures, epochs, steps=None):
     script.write_text(f"{SHORT}\nshorten({epochs}, {steps})\n" + script.read_text())
 
 
+# Lesson 15's was seen to take 16 minutes beside other work.
+THOROUGH = [pytest.mark.thorough, pytest.mark.timeout(1800)]
 each_project = pytest.mark.parametrize(
-    "number", ["13", *(pytest.param(number, marks=pytest.mark.thorough) for number in ("14", "15"))]
+    "number", ["13", *(pytest.param(number, marks=THOROUGH) for number in ("14", "15"))]
 )
 
 
