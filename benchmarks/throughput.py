@@ -7,11 +7,11 @@ arithmetic of a step is what torch's own counter finds in its forward and backwa
 on the same random pictures of 28×28, in the course's trainer, in turns: float32 in NCHW; channels_last; half precision with
 it; and, each added to that alone, a fused optimizer, another loader, compilation. On CUDA the pictures lie on the device; one
 contender has them brought by a ``DataLoader`` of two workers with pinned memory. ``torch.compile`` needs a C++ compiler on a
-CPU; without one, or with ``--no-compile``, it is left out. The first round, in which it compiles, does not count.
+CPU, and Triton and a C compiler on CUDA; without, or with ``--no-compile``, it is left out. The first round, in which it
+compiles and workers start, does not count.
 """
 
 import argparse
-import shutil
 import sys
 
 import torch
@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils import Trainer, runtime
 from course_utils.loaders import TensorLoader
-from course_utils.trainer import bf16_is_native
+from course_utils.trainer import bf16_is_native, can_compile
 
 
 def step_flops(net, images, targets) -> int:
@@ -78,9 +78,11 @@ def main(arguments: list[str] | None = None) -> int:
     settings = {"precision": half or "no"}
     ways["the same, fused optimizer"] = contender(fused=True, **settings)
     if device.type == "cuda":
-        workers = DataLoader(floats, options.batch_size, shuffle=True, num_workers=2, pin_memory=True)
+        workers = DataLoader(
+            floats, options.batch_size, shuffle=True, num_workers=2, pin_memory=True, persistent_workers=True
+        )
         ways["the same, DataLoader, pinned"] = contender(loader=workers, **settings)
-    if options.compile and (device.type == "cuda" or shutil.which("g++")):
+    if options.compile and can_compile(device):
         ways["the same, compiled"] = contender(compiled=True, **settings)
 
     seconds = take_turns(ways, options.rounds)

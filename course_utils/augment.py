@@ -53,7 +53,7 @@ def rot90():
             raise ValueError(
                 f"rot90 needs square images, got {tuple(images.shape[-2:])}. Crop or resize first."
             )
-        turns = torch.randint(4, (len(images), 1, 1, 1), generator=generator).to(images.device)
+        turns = _moved(torch.randint(4, (len(images), 1, 1, 1), generator=generator), images.device)
         flipped = torch.where(turns >= 2, images.flip((-1, -2)), images)
         return torch.where(turns % 2 == 1, flipped.rot90(1, (-2, -1)), flipped)
 
@@ -79,7 +79,7 @@ def _shift(pixels: int, pad):
             return images
         height, width = images.shape[-2:]
         windows = pad(images).unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2p+1, 2p+1, H, W): views
-        dy, dx = torch.randint(2 * pixels + 1, (2, len(images)), generator=generator).to(images.device)
+        dy, dx = _moved(torch.randint(2 * pixels + 1, (2, len(images)), generator=generator), images.device)
         return windows[torch.arange(len(images), device=images.device), :, dy, dx]
 
     return apply
@@ -93,8 +93,8 @@ def random_crop(size: int):
         if size > min(height, width):
             raise ValueError(f"random_crop({size}) needs images of at least that size, got {height}×{width}.")
         windows = images.unfold(2, size, 1).unfold(3, size, 1)
-        dy = torch.randint(height - size + 1, (len(images),), generator=generator).to(images.device)
-        dx = torch.randint(width - size + 1, (len(images),), generator=generator).to(images.device)
+        dy = _moved(torch.randint(height - size + 1, (len(images),), generator=generator), images.device)
+        dx = _moved(torch.randint(width - size + 1, (len(images),), generator=generator), images.device)
         return windows[torch.arange(len(images), device=images.device), :, dy, dx]
 
     return apply
@@ -158,7 +158,12 @@ def _between(length, centre, size):
 
 def _uniform(shape, generator, device):
     """Draw on the CPU and move: the same numbers on every device."""
-    return torch.rand(shape, generator=generator).to(device)
+    return _moved(torch.rand(shape, generator=generator), device)
+
+
+def _moved(drawn, device):
+    """Move what was drawn; on a GPU without waiting until it is through with the work before."""
+    return drawn.to(device, non_blocking=device.type == "cuda")
 
 
 class Mixup:
@@ -179,7 +184,7 @@ class Mixup:
     def __call__(self, images, targets):
         """Return the mixed batch."""
         share = random.betavariate(self.alpha, self.alpha)
-        order = torch.randperm(len(images)).to(images.device)
+        order = _moved(torch.randperm(len(images)), images.device)
         targets = soft(targets, self.classes)
         return images.lerp(images[order], 1 - share), targets.lerp(targets[order], 1 - share)
 
@@ -193,7 +198,7 @@ class CutMix(Mixup):
     def __call__(self, images, targets):
         """Return the batch with rectangles pasted in."""
         share = random.betavariate(self.alpha, self.alpha)
-        order = torch.randperm(len(images)).to(images.device)
+        order = _moved(torch.randperm(len(images)), images.device)
         height, width = images.shape[-2:]
         h, w = round(height * (1 - share) ** 0.5), round(width * (1 - share) ** 0.5)
         top, left = random.randint(0, height - h), random.randint(0, width - w)

@@ -172,13 +172,13 @@ def clear(folder) -> None:
 
 
 def rng_state() -> dict:
-    """The state of every global generator: Python's, NumPy's, torch's on each device."""
+    """The state of every global generator that this process draws from: Python's, NumPy's, torch's on CPU and GPU."""
     name, keys, *rest = numpy.random.get_state()
     state = {
         "python": random.getstate(),
         "numpy": (name, torch.from_numpy(keys.astype(numpy.int64)), *rest),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [],
     }
     if torch.backends.mps.is_available():
         state["mps"] = torch.mps.get_rng_state()
@@ -192,8 +192,8 @@ def set_rng_state(state: dict) -> None:
     name, keys, *rest = state["numpy"]
     numpy.random.set_state((name, keys.numpy().astype(numpy.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if torch.cuda.is_available() and state["cuda"]:
+        torch.cuda.set_rng_state(state["cuda"][0])
     if "mps" in state and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])
 

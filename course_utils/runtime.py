@@ -132,6 +132,7 @@ def start(lesson: str, profile="auto", data_source="auto", device="auto", seed="
 
     forget_sources()
     keep_freed_memory()
+    take_own_gpu(_current.device)
     seed_everything(_current.seed)
     return _current
 
@@ -175,7 +176,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     # The same flags as use_deterministic_algorithms(True, warn_only=True), without the compiler that it imports.
     torch.set_deterministic_debug_mode("warn")
-    # On a GPU some gradients (of pooling, of resizing) have no other kernel, and torch would say so at each of them.
+    # On a GPU some gradients (of adaptive pooling, of bicubic resizing) have no other kernel, and torch would say so each time.
     warnings.filterwarnings("ignore", message=r".*does not have a deterministic implementation")
     torch.utils.deterministic.fill_uninitialized_memory = (
         False  # costs time, and the course reads no such memory
@@ -184,6 +185,14 @@ def seed_everything(seed: int) -> None:
     warnings.filterwarnings("ignore", message="Please use the new API settings to control TF32")  # torch 2.9
     torch.backends.cudnn.allow_tf32 = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def take_own_gpu(device) -> None:
+    """Let ``"cuda"`` mean the GPU of this process, where ``accelerate launch`` or ``torchrun`` has started several."""
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        import torch
+
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
 
 
 def keep_freed_memory() -> None:
@@ -273,7 +282,7 @@ def record(*, seeds: list[int] | None = None, **metrics) -> None:
     document = {
         "lesson": run.lesson,
         "profile": run.profile,
-        "device": str(run.device),
+        "device": _computed_on(run.device),
         "seeds": list(seeds) if seeds is not None else run.seeds,
         "peak_memory_mb": round(peak_memory_mb()),
         "data": sources_used(),
@@ -290,6 +299,14 @@ def record(*, seeds: list[int] | None = None, **metrics) -> None:
         ipython.display.display({RECORD_MIME: document, "text/plain": text}, raw=True)
     else:
         print(text)
+
+
+def _computed_on(device) -> str:
+    """``device``, or the CPU where nothing was put on the GPU: some lessons need none."""
+    import torch
+
+    idle = device.type == "cuda" and not torch.cuda.is_initialized()
+    return "cpu" if idle else str(device)
 
 
 def _checked(name: str, value) -> dict:

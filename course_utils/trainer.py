@@ -7,7 +7,10 @@ Accelerate chooses the device, the precision and the processes, so the same code
 from __future__ import annotations
 
 import atexit
+import os
+import shutil
 from functools import cache
+from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
@@ -256,6 +259,20 @@ def bf16_is_native(device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Private to torch, which has no public question for it.
     return kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def can_compile(device) -> bool:
+    """Whether ``torch.compile`` finds what it needs for ``device``: a C++ compiler; on CUDA Triton and a C compiler.
+
+    >>> can_compile("mps")
+    False
+    """
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return find_spec("triton") is not None and any(
+            map(shutil.which, (os.environ.get("CC", "gcc"), "clang"))
+        )
+    return kind == "cpu" and shutil.which("g++") is not None
 
 
 def _precision(precision: str, device: torch.device) -> str:

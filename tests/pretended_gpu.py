@@ -22,11 +22,15 @@ Tensor = torch.Tensor
 # Called with tensors of both devices, these do not compute with them.
 ACROSS = {"copy_", "set_", "backward", "type_as", "__get__", "__set__", "_has_compatible_shallow_copy_type"}
 INDEXING = {"__getitem__", "__setitem__", "index_put_"}
+# Called with tensors of the processor, these take a single number of the device; others take one of the processor on the device.
+READ_A_NUMBER = {"__getitem__", "__setitem__", "fill_", "masked_fill", "masked_fill_"}
 JOINING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
 
 
 class Pretended(Tensor):
     """A tensor that says it is on the GPU."""
+
+    exist = False  # one, since the process began
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
@@ -107,6 +111,7 @@ def _there(value):
     if isinstance(value, tuple | list):
         return type(value)(map(_there, value))
     if isinstance(value, Tensor) and not isinstance(value, Pretended):
+        Pretended.exist = True
         with torch._C.DisableTorchFunction():
             return value.as_subclass(Pretended)
     return value
@@ -129,6 +134,7 @@ def _moved(name: str, tensor: Tensor, *args, **kwargs) -> Tensor:
             device, dtype = arg.device, arg.dtype
     was = isinstance(tensor, Pretended)
     becomes = was if device is None else torch.device(device).type == "cuda"
+    Pretended.exist |= becomes
     options = {"dtype": dtype or tensor.dtype, "copy": kwargs.get("copy", False)}
     if kwargs.get("memory_format"):
         options["memory_format"] = kwargs["memory_format"]
@@ -157,13 +163,16 @@ def _refuse_mixtures(name: str, args, kwargs) -> None:
         found = list(_tensors([*args, *kwargs.values()]))
         there = [t for t in found if isinstance(t, Pretended)]
         here = [t for t in found if not isinstance(t, Pretended)]
+        if name == "__setitem__" and not list(_tensors([args[1]])):  # a copy into a part
+            return
         if name in INDEXING and isinstance(
             args[0], Pretended
         ):  # takes indices of the processor, but no values
             here = [t for t in args[2:] if isinstance(t, Tensor) and not isinstance(t, Pretended) and t.ndim]
             mixed = bool(here)
         else:
-            single = name not in JOINING and (all(not t.ndim for t in here) or all(not t.ndim for t in there))
+            numbers = here if name not in READ_A_NUMBER else there
+            single = name not in JOINING and all(not t.ndim for t in numbers)
             mixed = bool(there and here) and not single
         if mixed:
             places = ", ".join(
@@ -220,11 +229,12 @@ def install() -> None:
     answers = {
         "is_available": True, "device_count": 1, "current_device": 0, "is_bf16_supported": True, "set_device": None,
         "synchronize": None, "get_device_name": "a pretended GPU", "get_device_capability": (9, 0), "manual_seed_all": None,
-        "get_rng_state": torch.zeros(1, dtype=torch.uint8), "set_rng_state": None, "get_rng_state_all": [],
-        "set_rng_state_all": None, "is_current_stream_capturing": False, "empty_cache": None,
+        "get_rng_state": torch.zeros(1, dtype=torch.uint8), "set_rng_state": None,
+        "is_current_stream_capturing": False, "empty_cache": None,
     }  # fmt: skip
     for name, answer in answers.items():
         setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
+    torch.cuda.is_initialized = lambda: Pretended.exist
 
 
 def in_kernels(folder: Path) -> dict[str, str]:

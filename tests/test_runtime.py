@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from course_utils import runtime
 from course_utils.errors import CourseError
@@ -40,7 +41,6 @@ def test_start_makes_every_generator_repeat():
     import random
 
     import numpy
-    import torch
 
     draws = []
     for _ in range(2):
@@ -69,8 +69,6 @@ def test_record_writes_json_and_refuses_what_is_not_a_number(tmp_path, monkeypat
 
 
 def test_an_unavailable_device_says_which_are_usable():
-    import torch
-
     if torch.backends.mps.is_available():
         pytest.skip("this machine has Apple's MPS")
     with pytest.raises(CourseError, match=r"device 'mps' is not available here. Usable: cpu"):
@@ -94,3 +92,29 @@ def test_freed_memory_is_used_again_instead_of_being_asked_for_anew():
         for text in (code, code.replace("runtime.keep_freed_memory()", ""))
     ]
     assert faults[0] * 10 < faults[1]
+
+
+def test_each_process_takes_its_own_gpu(monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    runtime.take_own_gpu(torch.device("cuda"))
+    assert taken == []
+    for rank in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        runtime.take_own_gpu(torch.device("cuda"))
+    runtime.take_own_gpu(torch.device("cpu"))
+    runtime.take_own_gpu(torch.device("cuda", 1))
+    assert taken == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("touched", "device"), [(False, "cpu"), (True, "cuda")])
+def test_a_record_names_the_device_that_was_used(monkeypatch, tmp_path, touched, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: touched)
+    monkeypatch.setenv("COURSE_RECORD_DIR", str(tmp_path))
+    monkeypatch.setattr(runtime, "_current", runtime.Run(lesson="07_backpropagation", device_name="cuda"))
+    runtime.record(accuracy=0.9)
+    assert json.loads((tmp_path / "07_backpropagation.json").read_text())["device"] == device

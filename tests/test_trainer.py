@@ -1,6 +1,7 @@
 """The trainer does what the plain loop does, and each feature is a small visible difference from it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -12,13 +13,14 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from course_utils import trainer as trainer_module
 from course_utils.augment import Mixup
 from course_utils.errors import CourseError, TrainingError
 from course_utils.history import History
 from course_utils.loaders import TensorLoader
 from course_utils.optim import EMA, cosine, layer_groups
 from course_utils.paths import ROOT
-from course_utils.trainer import Trainer, accuracy
+from course_utils.trainer import Trainer, accuracy, can_compile
 
 
 def data(n=40, seed=0):
@@ -604,3 +606,22 @@ def test_in_half_precision_the_loss_still_sees_float32():
     t.evaluate(loader)
     assert set(seen) == {torch.float32}
     assert 0 < (t.predict(loader) - exact).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("device", "triton", "found", "possible"),
+    [
+        ("cpu", False, {"g++"}, True),
+        ("cpu", True, {"gcc"}, False),
+        ("cuda", True, {"clang"}, True),
+        ("cuda", True, {"my-cc"}, True),
+        ("cuda", True, set(), False),
+        ("cuda", False, {"gcc"}, False),
+        ("mps", True, {"gcc", "g++"}, False),
+    ],
+)
+def test_compilation_needs_a_compiler(monkeypatch, device, triton, found, possible):
+    monkeypatch.setenv("CC", "my-cc")
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in found else None)
+    monkeypatch.setattr(trainer_module, "find_spec", lambda name: triton or None)
+    assert can_compile(device) is possible

@@ -129,4 +129,6 @@ def task_losses(
 
 def sized(maps: torch.Tensor, size) -> torch.Tensor:
     """Maps (N, C, h, w), enlarged to ``size`` by bilinear interpolation."""
+    if maps.shape[-2:] == tuple(size):
+        return maps
     return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)

@@ -275,7 +275,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda n, m: m - 1 if n % m else 0,
-                "Not every border lies inside a pixel. With 12 pixels and 8 windows, the border after window 2 is at 2 · 12 / 8 = 3, a whole number.",
+                "Not every border lies inside a pixel. With 12 pixels and 8 windows, window 2 (counted from 0) begins at 2 · 12 / 8 = 3, a whole number.",
             ),
             Mistake(
                 lambda n, m: m - 1,
