@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from course_utils import runtime
@@ -24,6 +25,27 @@ class InputStats:
     std: tuple[float, ...]
     size: int
     interpolation: str
+
+
+class CellMeans(nn.Module):
+    """The means of a map in a grid of cells: (N, C, H, W) → (N, C, *grid), as ``nn.AdaptiveAvgPool2d``.
+
+    Apple's MPS pools only maps that the grid divides; others go over the CPU there.
+
+    >>> CellMeans((1, 2))(torch.tensor([[[[1.0, 3.0, 5.0]]]])).tolist()
+    [[[[2.0, 4.0]]]]
+    """
+
+    def __init__(self, grid: tuple[int, int]):
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the means."""
+        divided = all(side % cells == 0 for side, cells in zip(x.shape[-2:], self.grid, strict=True))
+        if x.device.type != "mps" or divided:
+            return F.adaptive_avg_pool2d(x, self.grid)
+        return F.adaptive_avg_pool2d(x.cpu(), self.grid).to(x.device)
 
 
 def backbone(name: str, pretrained: bool = True, num_classes: int = 0, in_chans: int = 3) -> nn.Module:

@@ -115,11 +115,11 @@ def people(root):
     from course_utils.data import load
 
     faces = load("att_faces", source="embedded")
-    for person in range(14):
+    for person in range(15):
         (root / f"person {person}").mkdir()
         for i, image in enumerate(faces.images[faces.targets == person][:7, 0].numpy()):
             Image.fromarray(image).save(root / f"person {person}" / f"{i}.png")
-    return 14 * 7
+    return 15 * 7
 
 
 def patients(root, form):

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.detection import Detector
 from course_utils.errors import CourseError, choice
-from course_utils.models import FrozenNorms, backbone
+from course_utils.models import CellMeans, FrozenNorms, backbone
 
 STAGES = {
     2: (0, 16),
@@ -68,7 +68,7 @@ class DriveNet(FrozenNorms):
             "lane": lambda: nn.Sequential(_smooth(width), nn.Conv2d(width, 1, kernel_size=1)),
             "boxes": lambda: _box_head(things, width, len(strides)),
             "tags": lambda: nn.Sequential(
-                nn.AdaptiveAvgPool2d(GRID), nn.Flatten(), nn.Linear(GRID[0] * GRID[1] * width, sum(tags))
+                CellMeans(GRID), nn.Flatten(), nn.Linear(GRID[0] * GRID[1] * width, sum(tags))
             ),
         }
         if "boxes" in heads and (not strides or set(strides) - set(self.levels)):

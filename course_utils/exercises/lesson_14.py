@@ -450,7 +450,7 @@ EXERCISES = [
         mistakes=[
             Mistake(
                 _across_classes,
-                "You suppress across classes. A platelet on a red cell overlaps it, and both are there: only boxes of the same class are duplicates.",
+                "You suppress across classes. Two things of different classes can have nearly the same box, and both are there: only boxes of the same class are duplicates.",
             ),
             Mistake(
                 _worst_first,

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.errors import CourseError
-from course_utils.models import FrozenNorms, backbone
+from course_utils.models import CellMeans, FrozenNorms, backbone
 
 STAGES = 6  # of Lite0's seven: what comes after them knows ImageNet's classes, and less about faces
 GRID = (2, 2)  # cells of the last map: where something is matters in an aligned face
@@ -33,7 +33,7 @@ class Embedder(FrozenNorms):
         self.dim, self.frozen, self.height = dim, frozen, height
         self.mean, self.std = net.input_stats.mean[0], net.input_stats.std[0]
         self.trunk = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:frozen]).requires_grad_(False)
-        self.tail = nn.Sequential(*net.blocks[frozen:STAGES], nn.AdaptiveAvgPool2d(GRID), nn.Flatten())
+        self.tail = nn.Sequential(*net.blocks[frozen:STAGES], CellMeans(GRID), nn.Flatten())
         self.head = nn.Linear(FEATURES, dim)
         for module in self.modules():
             if isinstance(module, _NormBase):
