@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from operator import itemgetter
@@ -29,6 +30,9 @@ Lessons = Annotated[
 
 def main() -> None:
     """Run the command line; a :class:`CourseError` that reaches it is bad usage: one message, exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a redirected one may know few letters, on Windows
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()
     except CourseError as error:
@@ -222,7 +226,8 @@ def new(
 
     for file in project.create(lesson, folder, data):
         print(file)
-    print(f"Next: cd {shlex.quote(str(folder))} && python train.py")
+    place = f'"{folder}"' if os.name == "nt" else shlex.quote(str(folder))
+    print(f"Next: cd {place}\nThen: python train.py")
 
 
 @app.command()

@@ -24,7 +24,7 @@ GALLERY = Path("gallery.safetensors")
 def _recogniser(net: Path | None):
     from course_utils.faces import gallery
 
-    return gallery.load_recogniser(net or gallery.NET)
+    return gallery.load_recogniser(net or gallery.default_net())
 
 
 @faces_app.command("enrol")
@@ -42,7 +42,7 @@ def faces_enrol(
     """
     from course_utils.faces import gallery
 
-    if not out.parent.is_dir() or out.is_dir() or out.resolve() == (net or gallery.NET).resolve():
+    if not out.parent.is_dir() or out.is_dir() or out.resolve() == (net or gallery.default_net()).resolve():
         raise CourseError(
             f"{str(out)!r} cannot be written. Give a file of its own in a folder that is there."
         )

@@ -52,15 +52,18 @@ def group_accuracy(predictions, targets, groups, confidence: float = 0.95, seed:
     >>> group_accuracy([0, 1, 1], [0, 1, 0], ["mono", "mono", "poly"])["mono"].value
     1.0
     """
+    labels = (
+        groups if isinstance(groups, list | tuple) else _array(groups).tolist()
+    )  # NumPy makes NaN a text beside texts
     correct, groups = _correct(predictions, targets), _array(groups)
     if groups.shape != correct.shape:
         raise CourseError(
             f"groups has shape {groups.shape} for {len(correct)} targets. Valid: one label for each."
         )
-    missing = [i for i, g in enumerate(groups.tolist()) if g is None or g != g]
+    missing = [i for i, g in enumerate(labels) if g is None or g != g]
     if missing:
         raise CourseError(
-            f"groups holds {groups[missing[0]]} at {missing[:5]}. Give each picture a label, such as 'unknown'."
+            f"groups holds {labels[missing[0]]} at {missing[:5]}. Give each picture a label, such as 'unknown'."
         )
     return {str(g): _share(correct[groups == g], confidence, seed) for g in np.unique(groups)}
 

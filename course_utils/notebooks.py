@@ -6,6 +6,7 @@ import ast
 import hashlib
 import re
 import tomllib
+from importlib.metadata import metadata
 
 from course_utils import __version__
 from course_utils.errors import CourseError
@@ -18,8 +19,12 @@ COST = "<!-- course:cost -->"
 
 def repository() -> str:
     """The public address of the course: the one setting from which badges and bootstrap cells are written."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["urls"]["Repository"].rstrip("/")
+    file = ROOT / "pyproject.toml"
+    if file.exists():
+        urls = tomllib.loads(file.read_text(encoding="utf-8"))["project"]["urls"]
+    else:  # installed from a wheel
+        urls = dict(line.split(", ", 1) for line in metadata("cnn-course").get_all("Project-URL"))
+    return urls["Repository"].rstrip("/")
 
 
 def release_tag() -> str:

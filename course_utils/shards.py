@@ -229,20 +229,26 @@ def _index(folder: Path) -> tuple[list[str], list[tuple[str, int]]]:
 def _samples(path: Path, pictures: int):
     """What one shard holds. Opened here, not by webdataset: a name must never be taken for a command or an address."""
     read = _webdataset().tariterators
-    count = 0
+    count, last = 0, None
     try:
         with open(path, "rb") as file:
             for sample in read.group_by_keys(read.tar_file_expander([{"url": str(path), "stream": file}])):
                 count += 1
-                yield sample
+                if count > pictures:
+                    break
+                if last is not None:
+                    yield last
+                last = sample  # held back until the end is seen: who takes as many as there should be, asks for no more
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise DataError(
             f"the shard {path} is damaged after {count} pictures ({error}). Copy it again, or write the shards again."
         ) from error
     if count != pictures:
         raise DataError(
-            f"the shard {path} holds {count} pictures where the index says {pictures}. Copy it again, or write the shards again."
+            f"the shard {path} holds {'more' if count > pictures else count} pictures where the index says {pictures}. Copy it again, or write the shards again."
         )
+    if last is not None:
+        yield last
 
 
 def _webdataset():

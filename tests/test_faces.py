@@ -1,6 +1,7 @@
 """Faces: division by people, alignment, losses, error rates, identification, enrolment, and the drawn faces."""
 
 import math
+import os
 import sys
 
 import numpy as np
@@ -453,3 +454,14 @@ def test_a_template_is_the_mean_of_all_its_pictures():
     people = [[1, 0], [0, 1], [1, 0], [0, 1], [1, 0], [0, 1]]
     gallery, _, probes = f.templates(people, [5] * 6, pictures=5)
     assert gallery.round(3).tolist() in ([[0.832, 0.555]], [[0.555, 0.832]]) and len(probes) == 1
+
+
+def test_the_newest_network_of_the_lesson_is_taken(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert gallery.default_net().parts[0] == "runs"
+    for age, place in enumerate(("runs", "notebooks/runs", "runs/runs")):
+        net = tmp_path / place / "16_facial_recognition" / "embedder.safetensors"
+        net.parent.mkdir(parents=True)
+        net.touch()
+        os.utime(net, (age, age))
+        assert gallery.default_net().resolve() == net

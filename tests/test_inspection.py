@@ -19,6 +19,7 @@ from test_inspection_faults import voc_box_outside, voc_broken_xml, voc_tiny_box
 from course_utils.data import load
 from course_utils.data.cards import card
 from course_utils.data.fetch import package_folder
+from course_utils.data.folders import image_folder
 from course_utils.errors import DataError
 from course_utils.inspection import TASKS, inspect_folder, page, report, similar
 from course_utils.inspection.folder import scan, split_of
@@ -199,7 +200,10 @@ def test_nothing_outside_is_read_and_hidden_files_are_left_out(tmp_path):
     (tmp_path / "data" / "cat" / "more").symlink_to(outside)
     (tmp_path / "data" / "cat" / ".hidden.png").write_bytes(b"")
     (tmp_path / "data" / "__MACOSX").mkdir()
-    assert look_at(tmp_path / "data", "classification").findings == []
+    found = look_at(tmp_path / "data", "classification")
+    assert [finding.code for finding in found.findings] == ["link"] and not any(
+        "x.png" in file for file in found.pictures
+    )
 
 
 def test_the_inspection_changes_nothing(tmp_path):
@@ -411,3 +415,89 @@ def test_the_benchmark_runs_and_finds_the_copies(tmp_path, capsys, monkeypatch):
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result["pictures"] == 100 and result["near_duplicates_found"] == 2
     assert "pictures/s" in capsys.readouterr().out
+
+
+# --- what the lesson would refuse ----------------------------------------------------------------------------------------
+
+
+def _wrapped_classes(root):
+    for i in range(20):
+        planted.save(root / "unzipped" / "data" / f"class {i % 2}" / f"{i}.png", i)
+
+
+def _few_pictures(root):
+    for i in range(10):
+        planted.save(root / f"class {i % 2}" / f"{i}.png", i)
+
+
+def _few_people(root):
+    for i in range(60):
+        planted.save(root / f"person {i % 10}" / f"{i}.png", i)
+
+
+def _masks_beside(root):
+    for i in range(6):
+        planted.save(root / f"{i}.png", i)
+        planted.write_mask(root / f"{i}_mask.png", (planted.mask_of(i) > 0) * np.uint8(255))
+
+
+def _nobody(root):
+    planted.table(root)
+    rows = [[path, label] for path, label, *_ in planted.read_table(root)]
+    planted.write_table(root, rows, ("path", "label"))
+
+
+@pytest.mark.parametrize(
+    ("make", "task", "words"),
+    [
+        (
+            planted.table,
+            "classification",
+            "lesson 13 would refuse it: it reads folders, and this is CSV table",
+        ),
+        (_wrapped_classes, "classification", "the folders of the classes lie in unzipped/data/"),
+        (_few_pictures, "classification", "the smallest of 5 pictures"),
+        (_few_people, "faces", "10 persons, the smallest of 6 pictures"),
+        (_masks_beside, "segmentation", "pictures and masks lie in it"),
+        (_nobody, "medical", "the table names no patient"),
+        (planted.table, "medical", "lesson 17 does not use the splits"),
+    ],
+)
+def test_what_the_lesson_would_refuse_is_told(tmp_path, make, task, words):
+    make(tmp_path)
+    found = look_at(tmp_path, task)
+    assert found.ok and any(words in finding.title for finding in found.lesson)
+    assert words.lower() in " ".join(" ".join(report.lines(found)).split()).lower()
+    refuses = any("refuse" in finding.title for finding in found.lesson)
+    assert ("would refuse it all the same" in report.verdict(found)) == refuses
+
+
+def test_nothing_is_told_of_what_the_lesson_takes(tmp_path):
+    for i in range(20):
+        planted.save(tmp_path / f"class {i % 2}" / f"{i}.png", i)
+    assert look_at(tmp_path, "classification").lesson == []
+
+
+def test_deep_pictures_of_different_ranges_break_training(tmp_path):
+    for i, top in enumerate([3999, 4000, 4095, 4096] * 4):
+        values = np.linspace(0, top, 64 * 48).reshape(48, 64).astype(np.uint16)
+        (tmp_path / f"class {i % 2}").mkdir(exist_ok=True)
+        Image.fromarray(values).save(tmp_path / f"class {i % 2}" / f"{i}.png")
+    found = look_at(tmp_path, "classification").found("mixed-ranges")
+    assert found.level == "error" and len(found.places) == 4
+    assert "up to 4095 in 12, up to 65535 in 4" in found.title
+    with pytest.raises(DataError, match="up to 4095 in 12, up to 65535 in 4"):
+        image_folder(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_are_told(tmp_path):
+    for i in range(20):
+        planted.save(tmp_path / "data" / f"class {i % 2}" / f"{i}.png", i)
+    (tmp_path / "data" / "class 2").symlink_to(tmp_path / "data" / "class 0", target_is_directory=True)
+    assert look_at(tmp_path / "data", "classification").found("link").files == ("class 2",)
+    (tmp_path / "data" / "class 2").unlink()
+    (tmp_path / "data" / "class 0" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert [(path.name, reason) for path, reason in image_folder(tmp_path / "data").skipped] == [
+        ("gone.png", "it is not there")
+    ]

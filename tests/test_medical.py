@@ -157,6 +157,8 @@ def changed_ct(folder, **attributes):
     [
         ({"RescaleSlope": None}, "RescaleSlope None and RescaleIntercept -1024"),
         ({"RescaleIntercept": ""}, "RescaleIntercept None"),
+        ({"RescaleSlope": [1, 2]}, r"RescaleSlope \[1.0, 2.0\]"),
+        ({"PixelSpacing": 0.5}, "PixelSpacing 0.5. Valid: .* two numbers"),
         ({"ModalityLUTSequence": [pydicom.Dataset()]}, "ModalityLUTSequence"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR. Valid: one grey slice"),
     ],

@@ -204,6 +204,7 @@ def test_a_confidence_is_a_share(interval):
         (lambda: metrics.group_accuracy([0, 1, 1], [0, 1], ["a", "b"]), r"\(3,\) and targets \(2,\)"),
         (lambda: metrics.group_accuracy([0, 1], [0, 1], [1.0, np.nan]), r"nan at \[1\]"),
         (lambda: metrics.group_accuracy([0, 1], [0, 1], [None, "a"]), r"None at \[0\]"),
+        (lambda: metrics.group_accuracy([0, 1], [0, 1], ["a", np.nan]), r"nan at \[1\]"),
     ],
 )
 def test_wrong_use_is_told(call, words):

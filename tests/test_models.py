@@ -3,9 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from course_utils.errors import CourseError
-from course_utils.models import SmallCNN, backbone
+from course_utils.models import CellMeans, SmallCNN, backbone
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,9 @@ def test_weights_of_something_else_are_refused(tmp_path, monkeypatch):
 def test_small_cnn(size, channels):
     model = SmallCNN(num_classes=5, in_channels=channels)
     assert model(torch.zeros(2, channels, size, size)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("size", [(2, 4), (3, 5), (7, 6), (8, 10)])
+def test_means_of_cells_are_those_of_torch(size):
+    maps = torch.rand(2, 3, *size)
+    torch.testing.assert_close(CellMeans((2, 4))(maps), nn.AdaptiveAvgPool2d((2, 4))(maps), rtol=0, atol=0)

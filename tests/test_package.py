@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils import __version__
+from course_utils import __version__, notebooks
 from course_utils.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -112,3 +112,9 @@ def test_no_registry_address_and_no_unsafe_loading_anywhere():
 def test_what_a_wheel_takes_along_exists():
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
     assert all(any((ROOT / folder).iterdir()) for folder in build["targets"]["wheel"]["only-include"])
+
+
+def test_an_installed_wheel_knows_the_address_too(monkeypatch, tmp_path):
+    address = notebooks.repository()
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    assert notebooks.repository() == address and address.startswith("https://")

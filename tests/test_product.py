@@ -6,15 +6,17 @@ import json
 import re
 import shutil
 import socket
+import struct
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from test_browser import BROWSER
 from torch import nn
 
@@ -220,6 +222,37 @@ def test_a_bomb_is_refused_without_being_unfolded():
     with pytest.raises(UploadError) as refused:
         read_upload(bomb, 1)
     assert refused.value.status == 413 and time.process_time() - began < 0.2
+
+
+def exif_that_unfolds(tags, size):
+    """EXIF data whose ``tags`` all claim the same ``size`` bytes as their value."""
+    start = 8 + 2 + 12 * tags + 4
+    entries = b"".join(struct.pack("<HHII", 40_000 + tag, 7, size, start) for tag in range(tags))
+    return b"II*\0" + struct.pack("<IH", 8, tags) + entries + bytes(4 + size)
+
+
+def test_exif_data_cannot_fill_the_memory():
+    exif = exif_that_unfolds(1_500, 180_000)
+    parts = [exif[i : i + 60_000] for i in range(0, len(exif), 60_000)]
+    segments = b"".join(b"\xff\xe1" + struct.pack(">H", len(p) + 8) + b"Exif\0\0" + p for p in parts)
+    plain = file_of(Image.new("L", (32, 32)), "JPEG")
+    profile = PngImagePlugin.PngInfo()
+    profile.add_text("Raw profile type exif", "\nexif\n8\n" + exif.hex(), zip=True)
+    tracemalloc.start()
+    with pytest.raises(UploadError, match="EXIF data are too large") as refused:
+        read_upload(file_of(Image.new("L", (32, 32)), exif=exif), 1)
+    assert refused.value.status == 413
+    assert read_upload(plain[:2] + segments + plain[2:], 1).shape == (32, 32, 1)
+    assert read_upload(file_of(Image.new("L", (32, 32)), pnginfo=profile), 1).shape == (32, 32, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+def test_a_photograph_that_was_stored_turned_is_set_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert read_upload(file_of(Image.new("L", (40, 20)), "JPEG", exif=exif), 1).shape == (40, 20, 1)
 
 
 def test_a_jpeg_of_endless_scans_is_refused():

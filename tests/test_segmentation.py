@@ -358,3 +358,8 @@ def test_the_unets_encoder_is_the_packaged_network():
         for i, stages in ((1, 1), (2, 2), (3, 3), (4, 5), (5, 7)):
             assert torch.allclose(features[i], reference.blocks[:stages](known), atol=1e-4), i
     assert model(x).shape == (2, 3, 64, 64) and model.input_stats.mean == reference.input_stats.mean
+
+
+def test_instances_may_be_one_object_of_yes_and_no():
+    matches = match_instances(np.array([[1, 1, 1, 0]], bool), np.array([[1, 1, 0, 0]], bool))
+    assert matches.pairs.tolist() == [[1, 1]] and matches.ious.tolist() == [pytest.approx(2 / 3)]

@@ -271,3 +271,14 @@ def test_a_folder_with_a_colon_is_a_folder(folder, tmp_path, monkeypatch):
     """webdataset would take what stands before it for the scheme of an address, or for a command."""
     monkeypatch.chdir(tmp_path)
     assert write_shards(image_folder(folder), "pipe:false").parent.resolve() == tmp_path / "pipe:false"
+
+
+def test_a_shard_with_more_than_the_index_says_is_refused(shards, tmp_path):
+    own = tmp_path / "shards"
+    shutil.copytree(shards, own)
+    index = json.loads((own / "index.json").read_text())
+    index["shards"][0]["pictures"] -= 1
+    index["pictures"] = index["pictures"] - 1 if "pictures" in index else None
+    (own / "index.json").write_text(json.dumps({k: v for k, v in index.items() if v is not None}))
+    with pytest.raises(DataError, match="where the index says"):
+        list(ShardLoader(own, 4).ordered())

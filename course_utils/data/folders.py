@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
@@ -16,7 +17,7 @@ from course_utils import data
 from course_utils.data.builders import DataSet
 from course_utils.data.rows import chosen_rows
 from course_utils.errors import DataError
-from course_utils.upright import upright_rgb
+from course_utils.upright import ONE_FACTOR, mixed_ranges, upright_rgb, value_range
 
 EXTENSIONS = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 HIDDEN = ("Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__")
@@ -85,7 +86,8 @@ def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
 
     With ``note`` the folder counts as data that the run used, as ``record`` says it.
 
-    Raises :class:`DataError` that names what was found if there are not two classes with readable pictures.
+    Raises :class:`DataError` that names what was found if there are not two classes with readable pictures, or if pictures of
+    more than 8 bits would be scaled by different ranges.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
@@ -101,11 +103,19 @@ def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
         (f, "lies outside the class folders") for f in sorted(root.iterdir()) if f.is_file() and shown(f.name)
     ]
     files = [
-        [f for f in sorted(folder.rglob("*")) if f.is_file() and shown(f.relative_to(root))]
+        [
+            f
+            for f in sorted(folder.rglob("*"))
+            if (f.is_file() or f.is_symlink()) and shown(f.relative_to(root))
+        ]
         for folder in folders
     ]
     every = [file for group in files for file in group]
-    reasons = dict(zip(every, _in_threads(_problem, every), strict=True))
+    seen = _in_threads(_problem, every)
+    reasons = {file: reason for file, (reason, _) in zip(every, seen, strict=True)}
+    tops = Counter(top for _, top in seen if top)
+    if len(tops) > 1:
+        raise DataError(f"{root}: {mixed_ranges(tops)}. {ONE_FACTOR}")
     skipped += [(file, reason) for file, reason in reasons.items() if reason]
     good = [[file for file in group if not reasons[file]] for group in files]
     skipped += [
@@ -158,18 +168,18 @@ def shown(path: str | PurePath) -> bool:
     return not any(part.startswith(".") or part in HIDDEN for part in PurePath(path).parts)
 
 
-def _problem(path: Path) -> str | None:
-    """Why a file cannot be used, or ``None``. JPEGs are decoded at an eighth of their size, which reads every byte."""
+def _problem(path: Path) -> tuple[str | None, float | None]:
+    """Why a file cannot be used, or ``None``; and its range. JPEGs are decoded at an eighth of their size, which reads every byte."""
     if path.suffix.lower() not in EXTENSIONS:
-        return f"not a picture file: its name ends in {path.suffix or 'nothing'}"
+        return f"not a picture file: its name ends in {path.suffix or 'nothing'}", None
     try:
         with Image.open(path) as image:
             image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
             upright_rgb(image)  # EXIF data can be broken where the pixels are whole
+            return None, value_range(image)
     except Exception as error:  # a damaged file makes a decoder raise anything
-        return _reason(error)
-    return None
+        return _reason(error), None
 
 
 def _reason(error: Exception) -> str:
@@ -177,6 +187,8 @@ def _reason(error: Exception) -> str:
         return "it is not there"
     if isinstance(error, Image.UnidentifiedImageError):
         return "its content is not a picture"
+    if isinstance(error, Image.DecompressionBombError):
+        return "it has too many pixels to be opened safely; scale it down, or cut it into tiles"
     return f"it is damaged or cut short ({error})"
 
 

@@ -96,7 +96,8 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
         except (
             expat.ExpatError,
             LookupError,
-        ) as error:  # LookupError: it names an encoding that there is not
+            ValueError,
+        ) as error:  # the last two: it names an encoding that there is not, or that expat does not read
             found.problems.append((file, getattr(error, "lineno", 1), f"not XML ({error}); left out"))
             continue
         named = next((v for path, _, v in values if path == "annotation/filename" and v), file.stem)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from course_utils.inspection.findings import Finding, Place, count
 from course_utils.inspection.pictures import FAULTS, FORMATS, Picture
+from course_utils.upright import ONE_FACTOR, mixed_ranges
 
 TINY, LONG = 16, 4  # times smaller in area, or longer in shape, than the middle picture
 ADVICE = {
@@ -30,7 +31,7 @@ def whole(pictures: Mapping[str, Picture]) -> Iterator[Finding]:
 
 
 def kinds(pictures: Mapping[str, Picture]) -> Iterator[Finding]:
-    """Colour modes, endings that lie, EXIF orientation, several frames in a file."""
+    """Colour modes, ranges of deep pictures, endings that lie, EXIF orientation, several frames in a file."""
     good = [p for p in pictures.values() if p.look is not None]
     modes = Counter(p.mode for p in good)
     usual = modes.most_common(1)[0][0] if modes else ""
@@ -44,6 +45,15 @@ def kinds(pictures: Mapping[str, Picture]) -> Iterator[Finding]:
             "Convert all to one mode when loading (read_image gives RGB): the number of channels must not change.",
             tuple(odd),
         )
+    tops = Counter(p.top for p in good if p.top)
+    if len(tops) > 1:
+        usual = tops.most_common(1)[0][0]
+        odd = [
+            Place(p.file, f"its values are taken to reach {p.top:g}")
+            for p in good
+            if p.top and p.top != usual
+        ]
+        yield Finding("mixed-ranges", "error", mixed_ranges(tops), ONE_FACTOR, tuple(odd))
     yield from _list(
         "wrong-ending",
         "warning",

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from course_utils.errors import DataError, choice
-from course_utils.inspection import boxes, checks, classes, dicom, labels, masks, splits
+from course_utils.inspection import boxes, checks, classes, dicom, labels, lessons, masks, splits
 from course_utils.inspection.coco import coco
 from course_utils.inspection.findings import LEVELS, TASKS, Layout, Report
 from course_utils.inspection.folder import Folder, scan
@@ -76,7 +76,8 @@ def inspect_folder(path: str | Path, task: str, progress: bool = True) -> Report
     if "masks" in layout.labels:
         found += masks.findings(folder, layout, pictures, progress)
     found.sort(key=lambda finding: list(LEVELS).index(finding.level))
-    return Report(folder.root, task, layout, pictures, found, summary(layout, pictures))
+    told = [*lessons.findings(layout, task)]
+    return Report(folder.root, task, layout, pictures, found, summary(layout, pictures), told)
 
 
 def recognise(folder: Folder, task: str) -> Layout:

@@ -106,7 +106,10 @@ class Layout:
 
 @dataclass
 class Report:
-    """The result of an inspection. ``summary`` are the numbers of the first lines; findings stand worst first."""
+    """The result of an inspection. ``summary`` are the numbers of the first lines; findings stand worst first.
+
+    ``lesson`` holds what the lesson of the task would refuse or leave unused, which a training of one's own need not.
+    """
 
     root: Path
     task: str
@@ -114,6 +117,7 @@ class Report:
     pictures: dict
     findings: list[Finding]
     summary: dict
+    lesson: list[Finding] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -122,7 +126,7 @@ class Report:
 
     def found(self, code: str) -> Finding | None:
         """The first finding with this code, or ``None``."""
-        return next((finding for finding in self.findings if finding.code == code), None)
+        return next((finding for finding in (*self.findings, *self.lesson) if finding.code == code), None)
 
 
 def count(n: int, thing: str) -> str:

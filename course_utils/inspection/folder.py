@@ -12,7 +12,7 @@ from pathlib import Path
 
 from course_utils.data.folders import SPLIT, shown
 from course_utils.errors import DataError
-from course_utils.inspection.findings import TASKS, Finding, Place
+from course_utils.inspection.findings import TASKS, Finding, Place, count
 from course_utils.inspection.pictures import DICOM, is_picture
 
 
@@ -100,20 +100,32 @@ def scan(path: str | Path) -> Folder:
     if not root.is_dir():
         state = "a file, not a folder" if root.exists() else "not there"
         raise DataError(f"{str(path)!r} is {state}. {valid}")
-    files, folders, refused = [], [], []
+    files, folders, refused, links = [], [], [], []
     for where, below, names in os.walk(root, onerror=refused.append):
         below[:] = sorted(name for name in below if shown(name))
         inside = Path(where).relative_to(root).as_posix()
         prefix = "" if inside == "." else inside + "/"
-        folders += [prefix + name for name in below]
+        links += [prefix + name for name in below if os.path.islink(os.path.join(where, name))]
+        folders += [prefix + name for name in below if prefix + name not in links]
         files += [prefix + name for name in names if shown(name)]
     if not files:
         why = f"it cannot be listed ({refused[0].strerror})" if refused else "there is no file in it"
+        why += ", only links to folders, which are not followed" * bool(links)
         raise DataError(f"{str(path)!r} is empty: {why}. {valid}")
     files.sort()
     filled = {posixpath.dirname(file) for file in files}
     filled |= {folder for start in list(filled) for folder in _parents(start)}
     found = Folder(root, files, [folder for folder in folders if folder not in filled])
+    if links:
+        found.findings.append(
+            Finding(
+                "link",
+                "warning",
+                f"{count(len(links), 'link')} to folders, which the inspection does not follow",
+                "Copy the folder here, or inspect the one that it leads to: what it holds was not looked at.",
+                tuple(map(Place, links)),
+            )
+        )
     if refused:
         places = tuple(Place(Path(e.filename).relative_to(root).as_posix(), e.strerror) for e in refused)
         found.findings.append(

@@ -162,8 +162,8 @@ def _values(masks: Mapping[str, Mask], declared: Mapping) -> Iterator[Finding]:
         yield Finding("mask-values", "error", f"{count(len(places), 'mask')} with unknown values (known from {why}: {valid})",
                       "Add the value to classes.txt, or correct the mask. Values between the classes come from JPEG or from "
                       "scaling with interpolation: export again as PNG, nearest neighbour.", tuple(places))  # fmt: skip
-    if not declared and len(known) > 2:
-        yield Finding("no-class-list", "note", f"{len(known)} mask values without names",
+    if not declared and not known <= {0, 1} and not known <= {0, IGNORE}:
+        yield Finding("no-class-list", "note", f"{count(len(known), 'mask value')} without names: lessons 15 and 18 would refuse them",
                       "Write classes.txt with a line for each: the value (or red green blue), then its name.")  # fmt: skip
 
 

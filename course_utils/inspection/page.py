@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from course_utils.inspection import report as words
-from course_utils.inspection.findings import LEVELS, Finding, Item, Report, count
+from course_utils.inspection.findings import Finding, Item, Report, count
 
 SAMPLES, OF_A_FINDING = 24, 6
 SIDE = 320  # pixels of a drawn picture's longer side
@@ -52,10 +52,9 @@ def html(report: Report) -> str:
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>",
         f"<p><strong>{escape(words.verdict(report))}</strong></p><pre>{escape(chr(10).join(head))}</pre>",
     ]
-    for level, heading in LEVELS.items():
-        found = [finding for finding in report.findings if finding.level == level]
+    for heading, found in words.sections(report):
         if found:
-            parts.append(f"<section class='{level}'><h2>{heading.capitalize()} ({len(found)})</h2>")
+            parts.append(f"<section class='{found[0].level}'><h2>{heading.capitalize()} ({len(found)})</h2>")
             parts += [_finding(report, finding, items, colours) for finding in found]
             parts.append("</section>")
     chosen = samples(report)

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from course_utils.data.folders import EXTENSIONS
-from course_utils.upright import upright_rgb
+from course_utils.upright import upright_rgb, value_range
 
 DICOM = (".dcm", ".dicom")
 SIDE = 64  # pixels of a fingerprint's side
@@ -52,7 +52,7 @@ class Picture:
 
     ``size`` is (width, height) as stored and ``upright`` as the EXIF ``orientation`` (1 to 8) turns it; ``digest`` is
     the SHA-256 of the bytes; ``look`` a (64, 64) uint8 grey picture, ``None`` where the file could not be decoded, and
-    then ``fault`` is a key of :data:`FAULTS` and ``reason`` says more.
+    then ``fault`` is a key of :data:`FAULTS` and ``reason`` says more. ``top`` is :func:`~course_utils.upright.value_range`.
     """
 
     file: str
@@ -65,6 +65,7 @@ class Picture:
     look: np.ndarray | None = None
     fault: str = ""
     reason: str = ""
+    top: float | None = None
     extra: dict | None = None
 
     @property
@@ -130,9 +131,6 @@ def read(root: Path, file: str) -> Picture:
 def _decode(picture: Picture, data: bytes) -> None:
     with Image.open(io.BytesIO(data)) as image:
         picture.format, picture.mode, picture.size = image.format, image.mode, image.size
-        limit = Image.MAX_IMAGE_PIXELS
-        if limit and image.width * image.height > limit:
-            raise Image.DecompressionBombError(f"{image.width:,}×{image.height:,} pixels")
         picture.frames = (
             getattr(image, "n_frames", 1) if image.format in ("GIF", "TIFF", "WEBP", "PNG") else 1
         )
@@ -140,7 +138,7 @@ def _decode(picture: Picture, data: bytes) -> None:
         image.load()  # before the EXIF data are read: a second load of a broken PNG raises nothing
         picture.orientation = _orientation(image)
         upright = ImageOps.exif_transpose(image) if picture.orientation != 1 else image
-        picture.look = look(upright)
+        picture.look, picture.top = look(upright), value_range(image)
 
 
 def _orientation(image: Image.Image) -> int:

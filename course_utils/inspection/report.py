@@ -14,8 +14,7 @@ def lines(report: Report) -> list[str]:
     """The report for a terminal: the data in four lines, then the findings, worst first, then one sentence."""
     out = [f"{report.root} for {report.task}: {report.layout.format}", *_about(report)]
     number = 0
-    for level, heading in LEVELS.items():
-        found = [finding for finding in report.findings if finding.level == level]
+    for heading, found in sections(report):
         if found:
             out += ["", f"{heading} ({len(found)})"]
         for finding in found:
@@ -28,6 +27,14 @@ def lines(report: Report) -> list[str]:
     return [*out, "", verdict(report)]
 
 
+def sections(report: Report) -> list[tuple[str, list[Finding]]]:
+    """Headings with their findings: the levels, worst first, then what concerns the lesson."""
+    by_level = [
+        (heading, [f for f in report.findings if f.level == level]) for level, heading in LEVELS.items()
+    ]
+    return [*by_level, ("FOR THE LESSON", report.lesson)]
+
+
 def verdict(report: Report) -> str:
     """One sentence: whether to train on it."""
     by_level = {level: [f for f in report.findings if f.level == level] for level in LEVELS}
@@ -35,17 +42,21 @@ def verdict(report: Report) -> str:
         return f"Not ready: {count(len(by_level['error']), 'finding')} would break training or its score. Begin with 1."
     if by_level["warning"]:
         return f"Nothing breaks training. {count(len(by_level['warning']), 'finding')} to look at first."
-    return "Ready: nothing was found that breaks training or its score."
+    but = (
+        " The lesson would refuse it all the same." if any("refuse" in f.title for f in report.lesson) else ""
+    )
+    return f"Ready: nothing was found that breaks training or its score.{but}"
 
 
 def document(report: Report) -> dict:
-    """The report as JSON-ready values: ``path, task, ok, summary, findings``; each finding lists all its places."""
+    """The report as JSON-ready values: ``path, task, ok, summary, findings, lesson``; each finding lists all its places."""
     return {
         "path": str(report.root),
         "task": report.task,
         "ok": report.ok,
         "summary": report.summary,
         "findings": [_finding(finding) for finding in report.findings],
+        "lesson": [_finding(finding) for finding in report.lesson],
     }
 
 

@@ -137,7 +137,7 @@ def sizes(layout: Layout) -> Iterator[Finding]:
             "no-split",
             "warning",
             f"{count(counts[''], 'picture')} without a split beside others that have one",
-            "Give each a split: otherwise it is not used.",
+            "Give each a split: otherwise nobody can tell whether it may be trained on.",
             tuple(Place(i.file) for i in layout.items if not i.split),
         )
     if not counts["train"]:

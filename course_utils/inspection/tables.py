@@ -129,10 +129,10 @@ def _text(folder: Folder, file: str, faults: Faults) -> str:
 
 
 def _rows(text: str, file: str, faults: Faults) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each row that is not empty, split at the separator that the first lines use most."""
-    first = "".join(text[:10_000].splitlines()[:20])
-    separator = max("\t,;", key=first.count)
-    spaces = separator not in first
+    """Number and cells of each row that is not empty, split at the separator that the header uses most."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max("\t,;", key=header.count)
+    spaces = separator not in header
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=" " if spaces else separator, skipinitialspace=spaces
     )

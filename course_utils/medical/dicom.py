@@ -82,11 +82,16 @@ def read_slice(path: str | Path) -> Slice:
             f"{path} rescales by a table, its ModalityLUTSequence. Valid: RescaleSlope and RescaleIntercept; "
             "apply pydicom.pixels.apply_modality_lut to its pixels first."
         )
-    if slope is None or intercept is None:
+    spacing = header.get("PixelSpacing")
+    try:
+        slope, intercept = float(slope), float(intercept)
+        spacing = None if spacing is None else (float(spacing[0]), float(spacing[1]))
+    except (TypeError, ValueError, IndexError):
         raise DataError(
-            f"{path} has RescaleSlope {slope} and RescaleIntercept {intercept}. Valid: two numbers; export the file again."
-        )
-    values = stored.astype(np.float32) * float(slope) + float(intercept)
+            f"{path} has RescaleSlope {slope} and RescaleIntercept {intercept}, and PixelSpacing {spacing}. "
+            "Valid: one number, one number, and two numbers; export the file again."
+        ) from None
+    values = stored.astype(np.float32) * slope + intercept
     unit = "stored"
     if "RescaleSlope" in header:
         unit = (
@@ -94,10 +99,7 @@ def read_slice(path: str | Path) -> Slice:
             or header.get("Units")
             or ("HU" if header.get("Modality") == "CT" else unit)
         )
-    spacing = header.get("PixelSpacing")
-    return Slice(
-        values, str(unit), None if spacing is None else (float(spacing[0]), float(spacing[1])), header
-    )
+    return Slice(values, str(unit), spacing, header)
 
 
 def window(values, level: float, width: float) -> np.ndarray:

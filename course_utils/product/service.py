@@ -68,7 +68,11 @@ class Service(ThreadingHTTPServer):
     def process_request(self, request, client_address):
         """Give a connection its thread, or close it when too many are open."""
         if self.connections.acquire(blocking=False):
-            super().process_request(request, client_address)
+            try:
+                super().process_request(request, client_address)
+            except BaseException:  # no thread could be started, and its end gives the place back
+                self.connections.release()
+                raise
         else:
             self.shutdown_request(request)
 
@@ -146,6 +150,8 @@ class Handler(BaseHTTPRequestHandler):
         except TimeoutError:
             self.close_connection = True
             self._reply(408, {"error": "the body did not arrive in time."})
+        except ConnectionError:
+            self.close_connection = True  # there is nobody to answer
         except Exception:
             self.close_connection = True
             traceback.print_exc(file=sys.stderr)  # before the reply, which says that it is done

@@ -13,6 +13,7 @@ from course_utils.upright import upright_rgb
 
 FORMATS = ("JPEG", "PNG")
 MAX_SCANS = 64  # of a progressive JPEG: each takes a few bytes, and as much work as the whole picture
+MARK, MAX_EXIF = b"Exif\0\0", 65_536  # bytes: each of their entries may claim all the others as its value
 MODES = ("1", "CMYK", "L", "LA", "P", "RGB", "RGBA", "YCbCr")  # 8 bits or fewer
 
 
@@ -38,7 +39,7 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
     """Decode a PNG or JPEG file: bytes → (H, W, channels) uint8, upright.
 
     The size of the picture is read from the file's header; pixels are decoded only when it is within ``limits``. So a
-    *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Raises :class:`UploadError`: 413 too
+    *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Of its EXIF data 64 KB are read. Raises :class:`UploadError`: 413 too
     large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
 
     >>> read_upload(b"GIF89a", 1)
@@ -49,6 +50,11 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
         raise UploadError(413, f"the body has {len(body):,} bytes; the limit is {limits.body:,}.")
     if not body:
         raise UploadError(422, "the body is empty. Send the file itself as the body.")
+    if body.startswith(
+        b"\xff\xd8"
+    ):  # of the EXIF segments of a JPEG only the first, of 64 KB at most, is read
+        head, mark, rest = body.partition(MARK)
+        body = head + mark + rest.replace(MARK, b"Exif\0\1")
     try:
         picture = Image.open(io.BytesIO(body), formats=FORMATS)
     except Image.DecompressionBombError:
@@ -70,7 +76,15 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
         if picture.mode not in MODES:
             raise UploadError(415, f"pixels of mode {picture.mode!r} are not read. Send 8 bits a channel.")
         try:
+            picture.load()  # a PNG's EXIF data may stand behind its pixels
+            picture.info.pop("Raw profile type exif", None)
+            if len(picture.info.get("exif", b"")) > MAX_EXIF:
+                raise UploadError(
+                    413, f"the picture's EXIF data are too large; the limit is {MAX_EXIF:,} bytes."
+                )
             pixels = np.array(upright_rgb(picture).convert("L" if channels == 1 else "RGB"))
+        except UploadError:
+            raise
         except Exception as error:  # as above
             raise UploadError(
                 422, f"the picture is damaged and cannot be decoded: {str(error)[:80]}."

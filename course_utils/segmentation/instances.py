@@ -112,6 +112,7 @@ def match_instances(predicted, true, threshold: float = 0.5, ignore=None) -> Mat
             raise CourseError(
                 f"{what} is {numbers.dtype} from {numbers.min(initial=0)}. Valid: whole numbers from 0, which is no object."
             )
+    predicted, true = predicted.astype(np.int64), true.astype(np.int64)
     size_p, size_t = np.bincount(predicted.ravel()), np.bincount(true.ravel())
     both, counts = np.unique(np.stack([predicted, true], -1).reshape(-1, 2), axis=0, return_counts=True)
     ious = counts / (size_p[both[:, 0]] + size_t[both[:, 1]] - counts)
