@@ -226,8 +226,10 @@ def new(
 
     for file in project.create(lesson, folder, data):
         print(file)
-    place = f'"{folder}"' if os.name == "nt" else shlex.quote(str(folder))
-    print(f"Next: cd {place}\nThen: python train.py")
+    if os.name == "nt":  # its two shells quote alike, and chain differently
+        print(f'Next: cd "{folder}"\nThen: python train.py')
+    else:
+        print(f"Next: cd {shlex.quote(str(folder))} && python train.py")
 
 
 @app.command()
