@@ -23,7 +23,9 @@ from course_utils.data.folders import image_folder
 from course_utils.errors import DataError
 from course_utils.inspection import TASKS, inspect_folder, page, report, similar
 from course_utils.inspection.folder import scan, split_of
+from course_utils.inspection.lessons import LEAST
 from course_utils.inspection.pictures import read
+from course_utils.lessons import find
 from course_utils.paths import ROOT
 
 
@@ -468,7 +470,7 @@ def test_what_the_lesson_would_refuse_is_told(tmp_path, make, task, words):
     found = look_at(tmp_path, task)
     assert found.ok and any(words in finding.title for finding in found.lesson)
     assert words.lower() in " ".join(" ".join(report.lines(found)).split()).lower()
-    refuses = any("refuse" in finding.title for finding in found.lesson)
+    refuses = "lesson 17 does not use" not in words
     assert ("would refuse it all the same" in report.verdict(found)) == refuses
 
 
@@ -501,3 +503,17 @@ def test_links_are_told(tmp_path):
     assert [(path.name, reason) for path, reason in image_folder(tmp_path / "data").skipped] == [
         ("gone.png", "it is not there")
     ]
+
+
+def test_the_least_numbers_are_those_of_the_lessons():
+    code = {
+        n: "".join(
+            "".join(cell["source"]) for cell in json.loads(find(n).path.read_text(encoding="utf-8"))["cells"]
+        )
+        for n in LEAST
+    }
+    assert f"np.bincount(data.targets).min()) < {LEAST['13'][1]}:" in code["13"]
+    assert (
+        f"len(np.unique(person)) < {LEAST['16'][0]} or np.bincount(person).min() < {LEAST['16'][1]}:"
+        in code["16"]
+    )

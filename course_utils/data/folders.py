@@ -115,7 +115,9 @@ def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
     reasons = {file: reason for file, (reason, _) in zip(every, seen, strict=True)}
     tops = Counter(top for _, top in seen if top)
     if len(tops) > 1:
-        raise DataError(f"{root}: {mixed_ranges(tops)}. {ONE_FACTOR}")
+        raise DataError(
+            f"{root}: {mixed_ranges(tops)}. {ONE_FACTOR} `course inspect {root} --task classification` lists them."
+        )
     skipped += [(file, reason) for file, reason in reasons.items() if reason]
     good = [[file for file in group if not reasons[file]] for group in files]
     skipped += [

@@ -43,7 +43,9 @@ def verdict(report: Report) -> str:
     if by_level["warning"]:
         return f"Nothing breaks training. {count(len(by_level['warning']), 'finding')} to look at first."
     but = (
-        " The lesson would refuse it all the same." if any("refuse" in f.title for f in report.lesson) else ""
+        " The lesson would refuse it all the same."
+        if any(f.code.endswith("for-the-lesson") for f in report.lesson)
+        else ""
     )
     return f"Ready: nothing was found that breaks training or its score.{but}"
 
