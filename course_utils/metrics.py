@@ -52,9 +52,8 @@ def group_accuracy(predictions, targets, groups, confidence: float = 0.95, seed:
     >>> group_accuracy([0, 1, 1], [0, 1, 0], ["mono", "mono", "poly"])["mono"].value
     1.0
     """
-    labels = (
-        groups if isinstance(groups, list | tuple) else _array(groups).tolist()
-    )  # NumPy makes NaN a text beside texts
+    # Of a list: NumPy makes NaN a text beside texts.
+    labels = groups if isinstance(groups, list | tuple) else _array(groups).tolist()
     correct, groups = _correct(predictions, targets), _array(groups)
     if groups.shape != correct.shape:
         raise CourseError(

@@ -231,6 +231,7 @@ def exif_that_unfolds(tags, size):
     return b"II*\0" + struct.pack("<IH", 8, tags) + entries + bytes(4 + size)
 
 
+@pytest.mark.filterwarnings("ignore:Truncated File Read")  # the first segment names bytes of the others
 def test_exif_data_cannot_fill_the_memory():
     exif = exif_that_unfolds(1_500, 180_000)
     parts = [exif[i : i + 60_000] for i in range(0, len(exif), 60_000)]

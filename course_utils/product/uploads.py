@@ -39,8 +39,8 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
     """Decode a PNG or JPEG file: bytes → (H, W, channels) uint8, upright.
 
     The size of the picture is read from the file's header; pixels are decoded only when it is within ``limits``. So a
-    *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Of its EXIF data 64 KB are read. Raises :class:`UploadError`: 413 too
-    large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
+    *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Of its EXIF data 64 KB
+    are read: their entries may all claim the same bytes. Raises :class:`UploadError`: 413 too large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
 
     >>> read_upload(b"GIF89a", 1)
     Traceback (most recent call last):
@@ -50,9 +50,8 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
         raise UploadError(413, f"the body has {len(body):,} bytes; the limit is {limits.body:,}.")
     if not body:
         raise UploadError(422, "the body is empty. Send the file itself as the body.")
-    if body.startswith(
-        b"\xff\xd8"
-    ):  # of the EXIF segments of a JPEG only the first, of 64 KB at most, is read
+    if body.startswith(b"\xff\xd8"):
+        # Of a JPEG's EXIF segments only the first, of 64 KB at most, is read: Pillow would join them.
         head, mark, rest = body.partition(MARK)
         body = head + mark + rest.replace(MARK, b"Exif\0\1")
     try:
