@@ -1,5 +1,6 @@
 """The reader's own boxes: three formats that say the same, and every kind of wrong entry named by file and line."""
 
+import itertools
 import json
 
 import numpy as np
@@ -246,9 +247,72 @@ def test_each_box_lands_on_its_own_picture_where_two_folders_share_names(tmp_pat
             text = json.dumps({"images": images, "annotations": [rows[i]], "categories": category})
             (tmp_path / split / "boxes.json").write_text(text)
     own = read_boxes(tmp_path)
-    assert own.problems == [] and len(own) == 2
+    assert own.problems == [] and len(own) == 2 and own.splits == list(edges)
+    seen = inspect_folder(tmp_path, "detection").layout.items
+    assert {tmp_path / item.file: item.split for item in seen} == dict(
+        zip(own.paths, own.splits, strict=True)
+    )
     for path, boxes in zip(own.paths, own.boxes, strict=True):
         assert np.asarray(Image.open(path))[0, 0, 0] == round(boxes[0, 0].item())
+
+
+def yolo_folder(root, counts):
+    """So many pictures below each folder of images; the grey value is the picture's number. Returns their numbers by folder."""
+    numbers = iter(range(sum(counts.values())))
+    (root / "classes.txt").write_text("cat\n")
+    found = {folder: [next(numbers) for _ in range(n)] for folder, n in counts.items()}
+    for folder, own in found.items():
+        (root / "labels" / folder).mkdir(parents=True, exist_ok=True)
+        for number in own:
+            coloured(root / "images" / folder / f"{number}.png", number)
+            (root / "labels" / folder / f"{number}.txt").write_text("0 .5 .5 .2 .2\n")
+    return found
+
+
+def in_parts(parts):
+    """The numbers of the pictures in each part."""
+    return [sorted(part.images[:, 0, 0, 0].tolist()) for part in parts]
+
+
+def test_given_parts_are_kept_and_missing_ones_drawn_from_train(tmp_path):
+    given = yolo_folder(tmp_path, {"train": 15, "val": 3, "test": 4})
+    own = read_boxes(tmp_path)
+    parts = own.parts(40, seed=0)
+    assert in_parts(parts) == list(given.values())
+    assert [part.split for part in parts] == ["train", "val", "test"]
+    own.splits = ["train" if split == "test" else split for split in own.splits]  # 19 train, 3 val
+    train, val, test = in_parts(own.parts(40, seed=0))
+    assert val == given["val"] and len(test) == 4 and sorted(train + test) == given["train"] + given["test"]
+    assert in_parts(own.parts(40, seed=1))[2] != test
+
+
+def test_without_parts_all_pictures_are_divided(tmp_path):
+    yolo_folder(tmp_path, {"test_tubes": 20})  # what is called test without a train is no part
+    parts = in_parts(read_boxes(tmp_path).parts(40, seed=0))
+    assert [len(part) for part in parts] == [12, 4, 4] and sorted(itertools.chain(*parts)) == list(range(20))
+
+
+def test_a_picture_without_a_part_is_told_where_others_have_one(tmp_path):
+    given = yolo_folder(tmp_path, {"train": 10, "more": 2})
+    own = read_boxes(tmp_path)
+    assert [p.file.name for p in own.problems if "no split, others have" in p.what] == ["10.txt", "11.txt"]
+    assert sorted(itertools.chain(*in_parts(own.parts(40, seed=0)))) == given["train"]
+
+
+def test_too_few_pictures_for_the_parts_are_told(tmp_path):
+    yolo_folder(tmp_path, {"train": 10, "val": 1})
+    with pytest.raises(
+        DataError, match=r"11 pictures make 8 train, 1 val, 2 test. At least 6, 2, 2 are needed"
+    ):
+        read_boxes(tmp_path).parts(40, seed=0)
+
+
+def test_lists_of_pascal_voc_give_the_parts(root):
+    write_voc(root)
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    for part, name in (("train", "b"), ("val", "a")):
+        (root / "ImageSets" / "Main" / f"{part}.txt").write_text(f"{name}\n")
+    assert read_boxes(root).splits == ["val", "train"]
 
 
 def test_no_box_goes_to_the_picture_of_another_split(tmp_path):

@@ -35,7 +35,7 @@ GOALS: dict[str, dict[str, tuple[float, float]]] = (
         "C": {"last_loss": (0, 0.3)} | _WELL,
         "E": {"twins": (0, 0.05), "in_use": (0.8, 1)},
         "G": {"cosine": (-1, 0.9)} | _WELL,
-        "H": {"in_use": (0.97, 1)},
+        "H": {"altered": (0, 0.05), "in_use": (0.97, 1)},
         "J": {"company": (0, 0.02), "careless": (0, 0)} | _WELL,
         "L": {"worst_class": (0.6, 1), "in_use": (0.9, 1)},
     }

@@ -17,12 +17,14 @@ from course_utils.data.folders import read_image
 from course_utils.detection.formats import Found, coco, voc, yolo
 from course_utils.errors import DataError
 from course_utils.inspection.folder import Folder, scan, split_of
-from course_utils.inspection.sources import head
+from course_utils.inspection.sources import Faults, head
+from course_utils.inspection.voc import lists
 
 LAYOUT = (
     "Expected below it: pictures, and beside them a COCO file (*.json with images, annotations, categories), "
     "Pascal VOC files (one *.xml a picture) or YOLO files (one *.txt a picture, and classes.txt or data.yaml)."
 )
+PARTS, LEAST = ("train", "val", "test"), (6, 2, 2)  # of a data set, and pictures in each
 LISTS = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml")  # name YOLO's classes
 NOTES = ("labels.txt", "license.txt", "train.txt", "val.txt", "test.txt", "trainval.txt")
 
@@ -39,14 +41,15 @@ class Problem(NamedTuple):
 
 
 class OwnBoxes:
-    """Pictures with boxes on disk: ``paths``, ``sizes`` (width, height), ``boxes`` (n, 4) in pixels, ``labels``, ``classes``, and
-    the ``problems`` found.
+    """Pictures with boxes on disk: ``paths``, ``sizes`` (width, height), ``splits``, ``boxes`` (n, 4) in pixels, ``labels``,
+    ``classes``, and the ``problems`` found. A split is ``train``, ``val``, ``test``, or an empty text where none is given.
     """
 
     def __init__(
-        self, paths, sizes, boxes, labels, classes: Sequence[str], problems: list[Problem], name: str
+        self, paths, sizes, splits, boxes, labels, classes: Sequence[str], problems: list[Problem], name: str
     ):
-        self.paths, self.sizes, self.boxes, self.labels = list(paths), list(sizes), list(boxes), list(labels)
+        self.paths, self.sizes, self.splits = list(paths), list(sizes), list(splits)
+        self.boxes, self.labels = list(boxes), list(labels)
         self.classes, self.problems, self.name = tuple(classes), problems, name
 
     def __len__(self) -> int:
@@ -73,6 +76,32 @@ class OwnBoxes:
         data.remember(built.name, built.source)
         return built
 
+    def parts(self, size: int, seed: int) -> tuple[DetectionSet, DetectionSet, DetectionSet]:
+        """``train``, ``val`` and ``test``, each as :meth:`in_memory` gives it, by the splits that are given.
+
+        A part that is not given is drawn: a fifth of ``train``, or of all pictures where nothing is called so. Where something
+        is, a picture without a split is left out. Raises :class:`DataError` if fewer than 6 pictures train, or 2 are in
+        another part.
+        """
+        given = np.array(self.splits if "train" in self.splits else ["train"] * len(self))
+        rows = {part: np.flatnonzero(given == part) for part in PARTS}
+        drawn = np.random.default_rng(seed).permutation(rows["train"])
+        fifth = round(0.2 * len(drawn))
+        for part in PARTS[1:]:
+            if not rows[part].size:
+                rows[part], drawn = drawn[:fifth], drawn[fifth:]
+        rows["train"] = drawn
+        if any(len(rows[part]) < least for part, least in zip(PARTS, LEAST, strict=True)):
+            there = ", ".join(f"{len(rows[part])} {part}" for part in PARTS)
+            raise DataError(
+                f"{len(self)} pictures make {there}. At least {', '.join(map(str, LEAST))} are needed; some hundred are a start."
+            )
+        every = self.in_memory(size)
+        found = tuple(every.subset(rows[part]) for part in PARTS)
+        for part, name in zip(found, PARTS, strict=True):
+            part.split = name
+        return found
+
 
 def read_boxes(
     path: str | Path, classes: Sequence[str] | None = None, pictures: str | Path | None = None
@@ -85,16 +114,18 @@ def read_boxes(
     A box that leaves its picture is cut at the edge; one without area, of an unknown class or of a picture that is missing or
     damaged is left out, and so are COCO's crowds and what Pascal VOC marks as difficult. A picture below ``path`` that no file
     names is left out too: one that shows nothing needs an empty entry. Each such case is a :class:`Problem` with file and line.
-    Hidden files are skipped. ``classes`` fixes the names of a Pascal VOC set; by default they are those that occur.
+    Hidden files are skipped. A split is the one that ``course inspect`` tells: by folders, by the name of a COCO file, by Pascal
+    VOC's lists. ``classes`` fixes the names of a Pascal VOC set; by default they are those that occur.
     Raises :class:`DataError` if there is no usable box. Lesson 14.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
     folder = scan(pictures or root)
-    found = _formats(scan(root) if pictures else folder, folder, classes)
+    files = scan(root) if pictures else folder
+    found, listed = _formats(files, folder, classes), lists(files, Faults())
     problems = [Problem(*p) for p in found.problems]
-    boxes, labels, sizes, meant = {}, {}, {}, {}
+    boxes, labels, sizes, splits, meant = {}, {}, {}, {}, {}
     for row in found.pictures:
         meant[row.file, row.name] = picture = _picture(row, folder, root, problems)
         if picture in sizes:
@@ -102,6 +133,7 @@ def read_boxes(
             problems.append(Problem(row.file, row.line, told))
         elif picture and (size := _size(row, picture, problems)):
             boxes[picture], labels[picture], sizes[picture] = [], [], size
+            splits[picture] = _split(row, picture.relative_to(folder.root), root, listed)
     for row in found.boxes:
         if (row.file, row.picture) not in meant:
             problems.append(
@@ -120,12 +152,19 @@ def read_boxes(
         named = set(meant.values())
         bare = [file for file in map(root.joinpath, folder.pictures) if file not in named]
         problems += [Problem(file, 1, "no file of boxes names it; left out") for file in bare]
+    if "train" in splits.values():
+        bare = [row for row in found.pictures if splits.get(meant[row.file, row.name]) == ""]
+        problems += [
+            Problem(row.file, row.line, f"{row.name!r} has no split, others have; it is in no part")
+            for row in bare
+        ]
     if not any(boxes.values()):
         told = "; ".join(map(str, problems[:3])) or "no box"
         raise DataError(f"{root} has no usable box: {told}. {LAYOUT}")
     return OwnBoxes(
         list(boxes),
         list(sizes.values()),
+        list(splits.values()),
         [torch.tensor(own, dtype=torch.float32).reshape(-1, 4) for own in boxes.values()],
         [torch.tensor(own, dtype=torch.int64) for own in labels.values()],
         found.classes,
@@ -180,6 +219,15 @@ def _picture(row, folder: Folder, root: Path, problems) -> Path | None:
         problems.append(Problem(row.file, row.line, told))
         return None
     return folder.root / found
+
+
+def _split(row, picture: Path, root: Path, listed: dict[str, str]) -> str:
+    """``train``, ``val``, ``test`` or an empty text, as :func:`~course_utils.inspection.inspect_folder` understands it."""
+    kind = row.file.suffix.lower()
+    by_file = split_of(row.file.name) if kind == ".json" else ""
+    if kind == ".xml":
+        by_file = listed.get(row.file.stem) or split_of(row.file.parent.relative_to(root).as_posix())
+    return by_file or split_of(picture.parent.as_posix())
 
 
 def _size(row, picture: Path, problems) -> tuple[int, int] | None:

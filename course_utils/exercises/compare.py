@@ -82,8 +82,8 @@ def plain(value) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
         return value.tolist()
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        return value.item()
-    if isinstance(value, (Fraction, Decimal)):
+        value = value.item()
+    if isinstance(value, (Fraction, Decimal, np.longdouble)):
         return float(value)
     return value
 

@@ -91,7 +91,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda p, t: (p == t).mean(),
-                "mean() takes floats: neither whole numbers nor the True and False that == gives. Turn these into numbers with .float() first.",
+                "mean() takes neither whole numbers nor True and False, and minus takes no True and False. Turn what == or != gives into numbers with .float() first.",
             ),
         ],
         hints=(

@@ -127,7 +127,7 @@ _KERNELS = [
     Case(np.outer(_BELL, _BELL) / 256),
     Case(np.outer(_BELL, _WAVE) / 7 + np.outer(_WAVE, _BELL) / 3),
     Case(np.array([[0.1, 0.2, 0.4, 0.2, 0.1]])),
-    Case(1e-12 * np.outer(_BELL, np.array([1.0, 2, 1, 3, 0.1, 5, 1]))),
+    Case(1e-20 * np.outer(_BELL, np.array([1.0, 2, 1, 3, 0.1, 5, 1]))),
     Case(np.eye(7) / 7),
     Case(np.array([[0.0, 0, 0], [1, 2, 1], [0, 0, 0]])),
     Case(np.subtract.outer(np.arange(7.0), np.arange(7.0)) ** 2),  # rank 3
@@ -176,7 +176,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda x, w: scipy.signal.convolve2d(x, w, "same"),
-                "`convolve2d` turns the kernel by 180° and puts zeros around the picture, and it takes no colour. Lay the kernel down as it is, repeat the edge, filter each channel.",
+                "`convolve2d` turns the kernel by 180° and puts zeros around the picture (and takes one channel at a time). Lay the kernel down as it is, and repeat the edge.",
             ),
             Mistake(
                 _padded_everywhere,

@@ -414,7 +414,8 @@ EXERCISES = [
         mistakes=[
             *(
                 Mistake(
-                    _through_stack(size), f"In every row but the last: {sentence[0].lower()}{sentence[1:]}"
+                    _through_stack(size),
+                    f"Above the last row, wherever it matters: {sentence[0].lower()}{sentence[1:]}",
                 )
                 for sentence, size in _SLIPS
             ),
@@ -533,6 +534,7 @@ EXERCISES = [
             Case(_X, _W[:2, :2], 1, 0, 2, 0, 3),
             Case(_X, _W, 2, 1, 2, 1, 1),
             Case(_X, _W, 3, 2, 1, 1, 1),
+            Case(_X, _W[:2], 1, 0, 1, 1, 1),
         ],
         mistakes=[
             Mistake(
@@ -604,6 +606,7 @@ EXERCISES = [
             Case(9, 2, 3),
             Case(11, 3, 4),
             Case(12, 6, 5),
+            Case(9, 1, 3),
         ],
         mistakes=[
             Mistake(

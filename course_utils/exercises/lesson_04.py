@@ -315,7 +315,7 @@ EXERCISES = [
         cases=[
             Case(-1 - np.abs(_random((5, 7), 1)), 3, 2, 1),
             Case(_random((6, 6), 2), 2, 2, 0),
-            Case(_random((8, 5), 3) - 6, 3, 1, 1),
+            Case(1000 * (_random((8, 5), 3) - 6), 3, 1, 1),
             Case(_random((7, 9), 4) - 6, 2, 3, 1),
         ],
         mistakes=[

@@ -140,7 +140,7 @@ EXERCISES = [
             ),
             Mistake(
                 _small(lambda z, temperature=1.0: softmax(z)),
-                "The temperature is not used. It divides the logits before the exponential.",
+                "The temperature changes nothing here: it is not used, or it cancels. It divides the logits before the exponential.",
             ),
             Mistake(
                 _small(lambda z, temperature=1.0: softmax(z * temperature)),
@@ -317,6 +317,10 @@ EXERCISES = [
             Mistake(
                 [239904, 481600, 96120, 20244, 1690],
                 "You counted the biases. torch counts only the products and their sums.",
+            ),
+            Mistake(
+                [244608, 483200, 96240, 20328, 1700],
+                "You doubled the counts of 05.3, biases included. torch counts 2 for each product and none for a bias.",
             ),
             Mistake(
                 [300, 4800, 96000, 20160, 1680],

@@ -418,7 +418,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda n: min(s - 1 + n // s for s in range(1, n + 1)),
-                "That is the least over all numbers of segments. Only divisors of `layers` give equal segments: try those.",
+                "Your number of segments need not divide `layers`, and then the segments are not of equal length. Try the divisors only.",
             ),
             Mistake(
                 lambda n: 2 * math.sqrt(n),

@@ -420,7 +420,9 @@ EXERCISES = [
             Case([0.5, 0.9, 0.1, 0.7], 4),
             Case([0.62, 0.11, 0.97, 0.95, 0.3, 0.88, 0.1], 3),
             Case([0.4, 0.4, 0.8], 2),
+            Case([round(float(v), 3) for v in np.random.default_rng(0).random(26)], 13),
         ],
+        seconds=2.0,
         mistakes=[
             Mistake(
                 lambda s, k: max(s[:k]),

@@ -128,6 +128,7 @@ EXERCISES = [
             Case(np.uint8([[[1, 2], [3, 4]]]), np.uint8([[[1, 1], [2, 4]], [[9, 9], [9, 9]]])),
             Case(np.uint8([[[16, 16], [16, 16]]]), np.uint8([[[0, 0], [0, 0]]])),
             Case(np.uint8([[[5, 6], [7, 8]]]), np.uint8([[[5, 6], [7, 9]]])),
+            Case(_pictures(1), _pictures(1, 2, 2)),
         ],
         mistakes=[
             Mistake(
@@ -150,7 +151,13 @@ EXERCISES = [
             ),
             Mistake(
                 lambda train, test: sum(any(p.mean() == q.mean() for q in train) for p in test),
-                "You compare the mean brightness. Different pictures can have the same one; compare all pixels.",
+                "You compare something that different pictures can share, such as their mean, their sum or their sorted values. Compare pixel by pixel.",
+            ),
+            Mistake(
+                lambda train, test: (
+                    len(test) - len({p.tobytes() for p in test} - {p.tobytes() for p in train})
+                ),
+                "You took the clean *kinds* of pictures off the number of pictures. A clean one that stands in the test set twice was taken off once.",
             ),
             Mistake(
                 lambda train, test: sum(min(((p - q) ** 2).sum() for q in train) == 0 for p in test),
@@ -282,8 +289,8 @@ EXERCISES = [
         mistakes=[
             Mistake(
                 lambda logits: logits.mean(dim=0).argmax(dim=1),
-                "You average logits (or log-probabilities, which pick the same class): one loud view outvotes the others. "
-                "Average probabilities.",
+                "You average logits (or log-probabilities, which pick the same class). Lesson 13 does so, but one loud view can "
+                "outvote the others. Asked for is the mean of the probabilities.",
             ),
             Mistake(
                 lambda logits: logits.argmax(dim=2).mode(dim=0).values,
@@ -456,7 +463,7 @@ EXERCISES = [
             ),
             Mistake(
                 _diagnosis(overfit=lambda t, v: v[-1] > min(v) + 0.2),
-                "A fifth above means 1.2 times, not 0.2 more.",
+                "A fifth above the lowest is 1.2 times the lowest: not 0.2 more, and not where the lowest is a fifth below the end.",
             ),
         ],
         hints=(

@@ -113,6 +113,14 @@ def _interp(labels, accuracy, target):
     return None if max(accuracy) < target else np.exp(np.interp(target, accuracy, np.log(labels)))
 
 
+def _best_so_far(labels, accuracy, target):
+    return labels_needed(labels, np.maximum.accumulate(accuracy), target)
+
+
+def _above(labels, accuracy, target):
+    return labels_needed(labels, accuracy, np.nextafter(target, 2))
+
+
 def _normal(shape, seed):
     return np.random.default_rng(seed).normal(size=shape).round(2)
 
@@ -144,6 +152,7 @@ _CURVES = [
     Case([10, 20, 40, 80, 160], [0.5, 0.75, 0.6, 0.65, 0.9], 0.7),
     Case([10, 20, 40, 80], [0.5, 0.7, 0.6, 0.65], 0.66),
     Case([10, 100], [0.5, 0.8], 0.8),
+    Case([10, 20, 40, 80], [0.5, 0.7, 0.6, 0.9], 0.8),
 ]
 
 EXERCISES = [
@@ -268,7 +277,7 @@ EXERCISES = [
             ),
             Mistake(
                 [True, True, True, True, False, True],
-                "`no_grad` forgets the graph, so nothing learns by gradient. But a forward pass in `train()` moves the running mean all the same.",
+                "The running means are right. The scale needs a gradient: without a graph (`no_grad`) there is none, and none with `requires_grad_(False)`.",
             ),
             Mistake(
                 [False, False, True, False, False, True],
@@ -491,6 +500,14 @@ EXERCISES = [
             Mistake(
                 _last_crossing,
                 "Measured curves go up and down. Take the first crossing, not the last.",
+            ),
+            Mistake(
+                _best_so_far,
+                "You interpolate from the best accuracy so far. The straight line starts at the size before the crossing, even where the curve has dipped.",
+            ),
+            Mistake(
+                _above,
+                "A target that is met exactly is reached: `>=`, not `>`.",
             ),
             Mistake(
                 _interp,

@@ -11,11 +11,13 @@ def cam(maps, gradients):
     return heat / heat.max() if heat.max() > 0 else heat
 
 
-def integrate(gradient, x, baseline, steps):
-    total = np.zeros(x.shape)
-    for step in range(steps):
-        total += gradient(baseline + (x - baseline) * (step + 0.5) / steps)
-    return (x - baseline) * total / steps
+def integrate(gradient, x, baselines, steps):
+    shares = np.zeros(x.shape)
+    for baseline in baselines:
+        way = x - baseline
+        for step in range(steps):
+            shares += way * gradient(baseline + way * (step + 0.5) / steps)
+    return shares / (len(baselines) * steps)
 
 
 def deletion_curve(score, picture, heat, steps):
@@ -33,7 +35,9 @@ def fgsm_step(x, gradient, eps, mean, std):
 
 
 def back_into_box(z, x, eps):
-    return np.clip(np.clip(z, x - eps, x + eps), 0, 1)
+    levels = x.astype(int)
+    low, high = np.maximum(levels - eps, 0), np.minimum(levels + eps, 255)
+    return np.clip(np.round(z), low, high).astype(np.uint8)
 
 
 def share_of_shape(answers, shapes, textures):
@@ -58,6 +62,15 @@ def _weighted_maps(maps, gradients):
 
 def _path_mean(gradient, x, baseline, places):
     return np.mean([gradient(baseline + (x - baseline) * t) for t in places], axis=0)
+
+
+def _middles(steps):
+    return (np.arange(steps) + 0.5) / steps
+
+
+def _each(shares, sentence):
+    """A mistake that is made with each baseline; its shares are averaged as they should be."""
+    return Mistake(lambda g, x, b, n: np.mean([shares(g, x, one, n) for one in b], axis=0), sentence)
 
 
 def _curve(score, picture, order, counts, fill=0.0, alone=False, start=None):
@@ -97,10 +110,21 @@ def _bent(x):
     return np.where(x > 1, 2 * x, 0.5)
 
 
+def _with_dtype(x):
+    return x, str(getattr(x, "dtype", type(x).__name__))
+
+
+def _box(x, eps):
+    return np.maximum(x.astype(int) - eps, 0), np.minimum(x.astype(int) + eps, 255)
+
+
+def _levels(values):
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+
+
 def _project_l2(z, x, eps):
     change = z - x
-    length = np.linalg.norm(change)
-    return np.clip(x + change * min(1, eps / length), 0, 1)
+    return _levels(x + change * min(1, eps / np.linalg.norm(change)))
 
 
 _RNG = np.random.default_rng(12)
@@ -112,8 +136,8 @@ _STRONG = _RNG.uniform(0.1, 1, (4, 4)).round(2)
 _STRONG_HEAT = _RNG.normal(size=(4, 4)).round(2)
 _PREPARED = (np.array([[0.01, 0.5], [0.99, 0.3]]) - 0.485) / 0.229
 _LOSS_SLOPES = np.array([[-0.7, 0.2], [1.5, -0.01]])
-_AT = np.array([0.05, 0.5, 0.97, 0.4])
-_AWAY = np.array([-0.2, 0.56, 1.3, 0.1])
+_AT = np.uint8([[5, 128, 250, 100], [3, 255, 0, 77]])
+_AWAY = np.array([[-20.0, 131.6, 270.4, 60.2], [3.4, 251.7, 2.6, 78.5]])
 _ANSWERS = np.array([0, 1, 2, 2, 1, 0, 0, 2, 1, 1])
 _SHAPES = np.array([0, 1, 2, 1, 1, 2, 1, 2, 0, 1])
 _TEXTURES = np.array([0, 0, 2, 2, 2, 0, 2, 0, 1, 1])
@@ -219,59 +243,73 @@ EXERCISES = [
     ),
     Exercise(
         id="12.3",
-        title="Integrated gradients for any function",
+        title="More than one baseline",
         reference=integrate,
         cases=[
-            Case(_cubes, np.array([1.0, 2.0, -1.0]), np.array([0.0, 0.5, 0.0]), 4),
-            Case(_bent, np.array([[2.0, 0.5], [1.2, 3.0]]), np.full((2, 2), 0.2), 8),
-            Case(_cubes, np.array([2.0]), np.array([1.0]), 1),
+            Case(_cubes, np.array([1.0, 2.0, -1.0]), np.array([[0.0, 0.5, 0.0], [1.0, 0.0, 1.0]]), 4),
+            Case(_bent, np.array([[2.0, 0.5], [1.2, 3.0]]), np.stack([np.full((2, 2), 0.2), np.eye(2)]), 8),
+            Case(_cubes, np.array([2.0]), np.array([[1.0]]), 1),
         ],
         mistakes=[
             Mistake(
-                lambda g, x, b, n: _path_mean(g, x, b, (np.arange(n) + 0.5) / n),
-                "That is the mean gradient. Each input's share is that times its way, `x - baseline`; without it, the shares do not add up.",
+                lambda g, x, b, n: (x - b.mean(0)) * _path_mean(g, x, b.mean(0), _middles(n)),
+                "You averaged the baselines first: one way from their mean. Each baseline has its own way and its own shares; average those.",
             ),
             Mistake(
+                lambda g, x, b, n: (
+                    (x - b.mean(0)) * np.mean([_path_mean(g, x, one, _middles(n)) for one in b], axis=0)
+                ),
+                "You averaged ways and gradients apart, then multiplied. The mean of products is not the product of means: multiply for each baseline.",
+            ),
+            _each(
+                lambda g, x, b, n: _path_mean(g, x, b, _middles(n)),
+                "That is the mean gradient. Each input's share is that times its way, `x - baseline`; without it, the shares do not add up.",
+            ),
+            _each(
                 lambda g, x, b, n: (x - b) * g(x),
                 "You took the gradient at the end only. Where f has levelled off, it is 0 there.",
             ),
-            Mistake(
-                lambda g, x, b, n: x * _path_mean(g, x, b, (np.arange(n) + 0.5) / n),
+            _each(
+                lambda g, x, b, n: x * _path_mean(g, x, b, _middles(n)),
                 "The factor is `x - baseline`, the way that was gone; `x` alone is right only for a baseline of 0.",
             ),
-            Mistake(
+            _each(
                 lambda g, x, b, n: (x - b) * _path_mean(g, x, b, np.arange(n) / n),
                 "Those are the left ends of the steps. Midpoints, `(step + 0.5) / steps`, are much closer for the same work.",
             ),
-            Mistake(
+            _each(
                 lambda g, x, b, n: (x - b) * _path_mean(g, x, b, (np.arange(n) + 1) / n),
                 "Those are the right ends of the steps. Midpoints, `(step + 0.5) / steps`, are much closer for the same work.",
             ),
-            Mistake(
-                lambda g, x, b, n: (x - b) * n * _path_mean(g, x, b, (np.arange(n) + 0.5) / n),
+            _each(
+                lambda g, x, b, n: (x - b) * n * _path_mean(g, x, b, _middles(n)),
                 "The gradients are summed, not averaged: the shares grow with the number of steps.",
             ),
             Mistake(
-                lambda g, x, b, n: (x - b) * np.mean([g(x * t) for t in (np.arange(n) + 0.5) / n], axis=0),
+                lambda g, x, b, n: sum((x - one) * _path_mean(g, x, one, _middles(n)) for one in b),
+                "The shares are summed over the baselines, not averaged: they add up to more than there is to share.",
+            ),
+            _each(
+                lambda g, x, b, n: (x - b) * np.mean([g(x * t) for t in _middles(n)], axis=0),
                 "Your way starts at 0. It must start at the baseline: `baseline + (x - baseline) * t`.",
             ),
-            Mistake(
+            _each(
                 lambda g, x, b, n: (x - b) * _path_mean(g, x, b, np.linspace(0, 1, n)),
                 "These points include both ends. The midpoints are (k + 0.5) / steps.",
             ),
-            Mistake(
+            _each(
                 lambda g, x, b, n: (x - b) * _path_mean(g, x, b, np.linspace(0, 1, n + 1)),
                 "Those `steps + 1` points are the limits of the steps. Take their midpoints, (k + 0.5) / steps.",
             ),
             Mistake(
-                lambda g, x, b, n: (x - b) * _path_mean(g, x, b, (np.arange(n) + 0.5) / n).mean(),
-                "That averages over the inputs too. `axis=0` averages over the steps.",
+                lambda g, x, b, n: [(x - one) * _path_mean(g, x, one, _middles(n)) for one in b],
+                "Those are the shares from each baseline. Asked for is their mean, of the shape of `x`.",
             ),
         ],
         hints=(
-            "Walk from `baseline` to `x` and ask for the gradient on the way.",
+            "From each baseline walk to `x` and ask for the gradient on the way.",
             "Point number k is `baseline + (x - baseline) * (k + 0.5) / steps`.",
-            "Mean of these gradients, times `x - baseline`.",
+            "For each baseline: the mean of these gradients, times `x - baseline`. Then the mean over the baselines.",
         ),
     ),
     Exercise(
@@ -398,40 +436,57 @@ EXERCISES = [
         title="Back into the box",
         reference=back_into_box,
         cases=[
-            Case(_AWAY, _AT, 0.1),
-            Case(np.array([[0.5, 0.2], [0.9, 0.0]]), np.array([[0.48, 0.3], [0.6, 0.02]]), 0.05),
-            Case(np.array([0.3, 0.31]), np.array([0.3, 0.3]), 0.1),
+            Case(_AWAY, _AT, 8),
+            Case(np.array([[120.7, 50.2], [255.9, -3.0]]), np.uint8([[122, 70], [252, 1]]), 12),
+            Case(np.array([30.49, 31.0, 28.7]), np.uint8([30, 30, 30]), 2),
         ],
+        observe=_with_dtype,
         mistakes=[
             Mistake(
-                lambda z, x, e: np.clip(z, 0, 1),
+                lambda z, x, e: np.clip(np.round(z), x - np.uint8(e), x + np.uint8(e)).astype(np.uint8),
+                "`x` counts in uint8: 5 - 8 is 253 there, and 250 + 8 is 2. Make it a signed or a float array before you subtract.",
+            ),
+            Mistake(
+                lambda z, x, e: np.clip(z, *_box(x, e)).astype(np.uint8),
+                "`astype` cuts the fraction off: 131.6 becomes 131. Round to the nearest level first.",
+            ),
+            Mistake(
+                lambda z, x, e: _levels(z),
                 "It is a picture again, but it may be any picture: nothing keeps it within `eps` of `x`.",
             ),
             Mistake(
-                lambda z, x, e: np.clip(z, x - e, x + e),
-                "It is near `x`, but values below 0 or above 1 are no pixels. A file cannot store them.",
+                lambda z, x, e: np.clip(np.round(z), x.astype(int) - e, x.astype(int) + e).astype(np.uint8),
+                "It is near `x`, but a level below 0 or above 255 is none, and a uint8 array counts it from the other end.",
+            ),
+            Mistake(
+                lambda z, x, e: np.clip(np.round(z), *_box(x, e)),
+                "The levels are right. A file wants them as uint8: `.astype(np.uint8)`.",
+            ),
+            Mistake(
+                lambda z, x, e: np.clip(z, *_box(x, e)),
+                "A file stores whole levels. Round, then turn into uint8.",
             ),
             Mistake(
                 _project_l2,
                 "You shortened the whole change to the length `eps`. The box limits each pixel by itself.",
             ),
             Mistake(
-                lambda z, x, e: np.clip(np.clip(z, -e, e), 0, 1),
+                lambda z, x, e: _levels(np.clip(z, -e, e)),
                 "The box lies around `x`, not around 0: the limits are `x - eps` and `x + eps`.",
             ),
             Mistake(
-                lambda z, x, e: np.clip(x + e * np.sign(z - x), 0, 1),
+                lambda z, x, e: _levels(x + e * np.sign(z - x)),
                 "You pushed every pixel to the wall of the box. Those that are inside stay where they are.",
             ),
             Mistake(
-                lambda z, x, e: np.where(np.abs(z - x) > e, x, np.clip(z, 0, 1)),
+                lambda z, x, e: np.where(np.abs(z - x) > e, x, _levels(z)),
                 "Pixels that went too far were put back to `x`. They stop at the wall of the box.",
             ),
         ],
         hints=(
-            "Two conditions for each pixel: near `x`, and a valid pixel.",
-            "`np.clip` takes arrays as limits.",
-            "Clip `z` to `x - eps` and `x + eps`, then the result to 0 and 1.",
+            "Three conditions for each pixel: near `x`, from 0 to 255, and a whole number in uint8. Which of your steps can undo another?",
+            "`np.clip` takes arrays as limits. Compute them in signed numbers: uint8 has nothing below 0.",
+            "Round `z`, clip it to `max(x - eps, 0)` and `min(x + eps, 255)`, then `.astype(np.uint8)`.",
         ),
     ),
     Exercise(

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from course_utils.exercises.bank import Case, Exercise, Mistake
 
 
-def leaked(train, test, group):
-    return np.isin(group[test], group[train]).sum()
+def without_twins(train, test, group):
+    return train[~np.isin(group[train], group[test])]
 
 
 def precision_recall(matrix):
@@ -23,8 +23,8 @@ def soft_loss(logits, probability):
     return -(targets * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
-def threshold_for(cost_false_alarm, cost_miss):
-    return cost_false_alarm / (cost_false_alarm + cost_miss)
+def threshold_for(cost_look, cost_miss):
+    return cost_look / cost_miss
 
 
 def interval(correct, draws):
@@ -78,6 +78,10 @@ def _standardised(picture, correction):
     return ((x - x.mean()) * (1 / x.std(correction=correction).item()))[None, None]
 
 
+def _with_type(x):
+    return x, str(getattr(x, "dtype", type(x).__name__))
+
+
 def _two_columns(p):
     return torch.stack([1 - p, p], dim=1)
 
@@ -86,7 +90,7 @@ _GROUP = np.array([0, 0, 1, 2, 2, 2, 3, 4, 4, 5])
 _SPLITS = [
     Case(np.array([0, 2, 3, 6, 7]), np.array([1, 4, 5, 8, 9]), _GROUP),
     Case(np.array([0, 1, 3, 9]), np.array([2, 4, 5, 6]), _GROUP),
-    Case(np.array([3, 4, 0]), np.array([5, 1, 2, 9]), _GROUP),
+    Case(np.array([3, 4, 0, 7, 8, 6]), np.array([1, 2, 9]), _GROUP),
 ]
 _MATRICES = [
     Case(np.array([[80, 5], [10, 25]])),
@@ -107,35 +111,43 @@ _RIGHT = (np.arange(40) % 8 != 3).astype(float)
 EXERCISES = [
     Exercise(
         id="13.1",
-        title="Count the leak",
-        reference=leaked,
+        title="Mend a leak",
+        reference=without_twins,
         cases=_SPLITS,
         mistakes=[
             Mistake(
-                lambda a, b, g: np.isin(g[a], g[b]).sum(),
-                "You counted training pictures with a twin in the test set. Asked for are the test pictures: those are the ones whose score flatters.",
+                lambda a, b, g: b[~np.isin(g[b], g[a])],
+                "You cleaned the test set. That makes the score honest as well, but the test pictures were to stay: clean `train`.",
             ),
             Mistake(
-                lambda a, b, g: np.isin(b, a).sum(),
-                "You compared the row numbers themselves. No row stands on both sides, so this is 0 for every split; compare `group[test]` with `group[train]`.",
+                lambda a, b, g: a[~np.isin(a, b)],
+                "You compared the row numbers themselves. No row stands on both sides, so nothing is ever left out; compare `group[train]` with `group[test]`.",
             ),
             Mistake(
-                lambda a, b, g: len(np.intersect1d(g[a], g[b])),
-                "You counted groups. A group can put several pictures into the test set, and each of them is scored.",
+                lambda a, b, g: a[np.isin(g[a], g[b])],
+                "Those are the rows with a group-mate in the test set, the leak itself. Keep the others.",
             ),
             Mistake(
-                lambda a, b, g: np.isin(g[b], g[a]).mean(),
-                "That is the share of the test set. Asked for is how many pictures.",
+                lambda a, b, g: ~np.isin(g[a], g[b]),
+                "That says of each row of `train` whether it stays. Asked for are the rows: `train[...]`.",
             ),
             Mistake(
-                lambda a, b, g: (~np.isin(g[b], g[a])).sum(),
-                "That counts the clean test pictures, those without a twin among the training pictures.",
+                lambda a, b, g: np.setdiff1d(g[a], g[b]),
+                "Those are groups. Asked for are the rows of `train` that belong to them.",
+            ),
+            Mistake(
+                lambda a, b, g: np.flatnonzero(~np.isin(g[a], g[b])),
+                "Those are places within `train`. What stands at these places is asked for: `train[...]`.",
+            ),
+            Mistake(
+                lambda a, b, g: a[np.bincount(g)[g][a] == 1],
+                "You left out every picture with a twin anywhere. Two twins that are both in `train` leak nothing.",
             ),
         ],
         hints=(
             "`train` and `test` hold row numbers. What do `group[train]` and `group[test]` hold?",
             "`np.isin(a, b)` says for each element of `a` whether it occurs in `b`. The order of the two matters.",
-            "Ask for each element of `group[test]` whether it occurs in `group[train]`, then count the True ones.",
+            "Ask for each element of `group[train]` whether it occurs in `group[test]`; `~` turns the answer around, and `train[...]` takes the rows.",
         ),
     ),
     Exercise(
@@ -220,33 +232,37 @@ EXERCISES = [
         id="13.4",
         title="The threshold that costs decide",
         reference=threshold_for,
-        cases=[Case(1, 5), Case(3, 2), Case(20, 480)],
+        cases=[Case(1, 5), Case(2, 3), Case(20, 480)],
         mistakes=[
             Mistake(
-                lambda a, m: m / (a + m),
+                lambda look, miss: look / (look + miss),
+                "That is the lesson's formula, where a look that finds a defect is free. Here every flag costs its look, so flagging costs the same whatever p is.",
+            ),
+            Mistake(
+                lambda look, miss: 1 - look / miss,
+                "That is the probability of a *good* cell at the threshold. Asked for is that of a defect: the dearer a miss, the lower.",
+            ),
+            Mistake(
+                lambda look, miss: miss / (look + miss),
                 "The wrong way round: the dearer a miss, the *lower* the threshold must be. Yours flags only when sure.",
             ),
             Mistake(
-                lambda a, m: a / m,
-                "That is the odds at which the costs balance. A probability p has the odds p / (1 - p): solve for p.",
+                lambda look, miss: miss / look,
+                "That is a ratio of costs above 1, and no probability. Which cost does p multiply?",
             ),
             Mistake(
-                lambda a, m: m / a,
-                "That is a ratio of costs, which can exceed 1. A threshold is a probability.",
+                lambda look, miss: look / (miss - look),
+                "You charged a flagged defect two looks. Flagging costs one look, leaving costs p misses on average.",
             ),
             Mistake(
-                lambda a, m: 0.5,
-                "Half is right only where both errors cost the same.",
-            ),
-            Mistake(
-                lambda a, m: (a + m) / 2,
-                "That is the mean cost, in money. Asked for is the probability at which flagging and not flagging cost the same.",
+                lambda look, miss: 0.5,
+                "Half is right only where a miss costs two looks.",
             ),
         ],
         hints=(
             "A cell is defective with probability p. What does flagging it cost on average, and what does leaving it?",
-            "Flagging costs (1 - p) · cost_false_alarm, leaving costs p · cost_miss. At the threshold they are equal.",
-            "Solve (1 - p) · a = p · m for p.",
+            "Flagging costs cost_look, defect or not; leaving costs p · cost_miss on average. At the threshold they are equal.",
+            "Solve look = p · miss for p.",
         ),
     ),
     Exercise(
@@ -372,6 +388,7 @@ EXERCISES = [
         id="13.7",
         title="Prepare one picture for the network",
         reference=prepare_one,
+        observe=_with_type,
         cases=[
             Case(np.array([[0, 255], [51, 102]], np.uint8)),
             Case(np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)),

@@ -107,6 +107,12 @@ EXERCISES = [
                 "Dice on logits: they may be negative and above one, so the ratio means nothing. Turn them into probabilities first.",
             ),
             Mistake(
+                lambda z, y: (
+                    2 * (torch.sigmoid(z) * y).sum() / ((torch.sigmoid(z) ** 2).sum() + (y**2).sum())
+                ),
+                "Those are V-Net's squares below the line. Here the sizes are plain sums, as in lesson 06.",
+            ),
+            Mistake(
                 lambda z, y: 2 * ((z > 0) * y).sum() / ((z > 0).sum() + y.sum()),
                 "You rounded to 0 and 1. That is the score; it has no gradient, so nothing can learn from it. Keep the probabilities.",
             ),
@@ -192,7 +198,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda n, t, o: list(range(0, n - t + 1, t - o)),
-                "Where the step does not divide the length, the last pixels are in no tile. The last tile has to end where the picture ends.",
+                "Where the step does not divide `length - tile`, the last pixels are in no tile. The last tile has to end where the picture ends.",
             ),
             Mistake(
                 lambda n, t, o: list(range(0, n, t - o)),
@@ -363,6 +369,7 @@ EXERCISES = [
             Case(_CLASSES.T, 2),
             Case(_RNG.integers(0, 4, (6, 9)), 3),
             Case(np.array([[2, 1], [1, 2]]), 2),
+            Case(np.array([[200, 200], [0, 255]]), 2),
         ],
         mistakes=[
             Mistake(

@@ -227,7 +227,10 @@ EXERCISES = [
         id="16.1",
         title="The genuine pairs",
         reference=genuine_scores,
-        cases=[Case(_similarities(i, len(p)), p) for i, p in enumerate(_PEOPLE)],
+        cases=[
+            *(Case(_similarities(i, len(p)), p) for i, p in enumerate(_PEOPLE)),
+            Case(np.array([[1, 0, 0.5], [0, 1, 0.2], [0.5, 0.2, 1]]), np.array([0, 0, 1])),
+        ],
         mistakes=[
             Mistake(
                 _with_itself,
@@ -268,6 +271,7 @@ EXERCISES = [
             Case(np.array([0, 1, 4, 5, 7]), np.array([2, 3, 6, 8]), np.array([0, 0, 0, 1, 1, 2, 2, 2, 2])),
             Case(np.array([0, 3]), np.array([1, 2, 4, 5]), np.array([5, 5, 6, 6, 6, 6])),
             Case(np.array([0, 1, 2]), np.array([3, 4]), np.array([1, 1, 2, 3, 3])),
+            Case(np.array([0, 2]), np.array([3]), np.array([0, 1, 2, 0, 5])),
         ],
         mistakes=[
             Mistake(

@@ -284,7 +284,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda a, b, p: a / (a + 1 - b),
-                "The prevalence is missing, or taken as one half. Where few are sick, the false alarms come from many healthy people.",
+                "The prevalence is missing, or is taken as one half, or cancels because the false alarms are taken from the sick. Where few are sick, the false alarms come from many healthy people.",
             ),
             Mistake(
                 lambda a, b, p: a * p / (a * p + b * (1 - p)),

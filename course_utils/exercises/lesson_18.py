@@ -418,8 +418,17 @@ EXERCISES = [
         id="18.8",
         title="How far confidence is from truth",
         reference=calibration_error,
-        cases=[Case(_SURE, _RIGHT, 5), Case(_FEW, _FEWRIGHT, 10), Case(_SURE[:9], _RIGHT[:9], 4)],
+        cases=[
+            Case(_SURE, _RIGHT, 5),
+            Case(_FEW, _FEWRIGHT, 10),
+            Case(_SURE[:9], _RIGHT[:9], 4),
+            Case(np.array([0.55, 0.62, 0.58, 0.9, 0.3]), np.array([1.0, 1, 1, 0, 0]), 4),
+        ],
         mistakes=[
+            Mistake(
+                lambda c, r, b: np.prod(_bins(c, r, b), axis=0).sum(),
+                "Each bin's gap keeps its sign here, so too sure in one bin and too shy in another cancel out. Take the absolute value in each bin, before you add.",
+            ),
             Mistake(
                 lambda c, r, b: np.abs(_bins(c, r, b)[0]).mean(),
                 "Every bin counted the same. A bin with three pixels must not weigh as much as one with a million: weigh by the number in it.",

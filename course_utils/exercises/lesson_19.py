@@ -227,6 +227,10 @@ REPAIRS = {
                 "A quarter of far too much is still too much. Search a rate by factors of ten, then of three.",
             ),
             (
+                [("lr=2.0", "lr=0.1")],
+                "That is the rate of the healthy run, whose net has normalisation. This one has none: divide again.",
+            ),
+            (
                 [("lr=2.0", "lr=0.2")],
                 "A tenth of far too much can still be too much. Ask `first_update`, and divide again.",
             ),
@@ -442,6 +446,10 @@ REPAIRS = {
                 [(_TURN, ""), (_SWAP, "")],
                 "Mirrored digits are still no digits. A mirror is harmless for clothes or cells, not for writing.",
             ),
+            (
+                [(_MIRROR, ""), (_SWAP, "")],
+                "Digits upside down are left. Turned over, a 6 looks much like a 9, and keeps the target of a 6.",
+            ),
             ([_DECAY], "Weight decay does not know which way up a digit stands."),
             ([(_SWAP, "")], "Two flips are left. Together they turn a 6 into a 9."),
             ([_SLOWER], "The rate was not the problem. The pictures still contradict their targets."),
@@ -513,6 +521,10 @@ REPAIRS = {
             (
                 [("std=0.5", "std=0.005")],
                 "Now the signal vanishes: each layer makes it smaller, and the loss stays at log C.",
+            ),
+            (
+                [("nn.init.normal_(layer.weight, std=0.5)", "nn.init.xavier_normal_(layer.weight)")],
+                "Nothing explodes any more. But Xavier's rule does not count what ReLU takes away: each layer halves the signal's square, and the net learns too slowly. He's rule has the factor 2 for that.",
             ),
             (
                 [("std=0.5", "std=0.3")],

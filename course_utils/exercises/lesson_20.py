@@ -259,6 +259,8 @@ EXERCISES = [
             Case(_TIMES, 3, 0.5),
             Case(_TIMES[3:43], 0, 0.95),
             Case(_TIMES[3:43], 0, 0.53),
+            Case(_TIMES[3:43], 0, 0.25),
+            Case(_TIMES[3:43], 0, 0.26),
         ],
         mistakes=[
             Mistake(

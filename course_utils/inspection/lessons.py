@@ -39,12 +39,12 @@ def findings(layout: Layout, task: str) -> Iterator[Finding]:
                 f"lesson {lesson} would refuse it: {count(len(counts), kind)}, the smallest of {count(min(counts.values()), 'picture')}",
                 f"It needs {groups} or more, with {count(pictures, 'picture')} of each or more.",
             )
-    if lesson in ("14", "17") and len({item.split for item in layout.items}) > 1:
+    if lesson == "17" and len({item.split for item in layout.items}) > 1:
         yield Finding(
             "splits-not-used",
             "note",
-            f"lesson {lesson} does not use the splits that are given: it divides all pictures anew",
-            "To keep a test set out of its training, give it a folder without that part.",
+            "lesson 17 does not use the splits that are given: it judges all patients by cross-validation",
+            "To keep a test set out of it, give it a table without that part.",
         )
 
 

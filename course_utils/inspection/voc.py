@@ -20,7 +20,7 @@ def voc(folder: Folder) -> Layout | None:
     if not files:
         return None
     faults, items = Faults(), {}
-    splits = _lists(folder, faults)
+    splits = lists(folder, faults)
     for file in files:
         root = xml(folder, file, faults)
         if root is None:
@@ -58,12 +58,12 @@ def voc(folder: Folder) -> Layout | None:
     return Layout("Pascal VOC", "boxes", list(items.values()), faults.findings())
 
 
-def _lists(folder: Folder, faults: Faults) -> dict[str, str]:
+def lists(folder: Folder, faults: Faults) -> dict[str, str]:
     """Name → split, from lists such as ImageSets/Main/train.txt; the lists of other tasks have other splits."""
     found: dict[str, str] = {}
-    lists = [file for file in folder.ending(".txt") if "imagesets/" in file.lower()]
-    lists = [file for file in lists if "imagesets/main/" in file.lower()] or lists
-    for file in lists:
+    files = [file for file in folder.ending(".txt") if "imagesets/" in file.lower()]
+    files = [file for file in files if "imagesets/main/" in file.lower()] or files
+    for file in files:
         stem = posixpath.splitext(posixpath.basename(file))[0]
         split = split_of(stem.replace("_", "/"))  # train_val: the pictures of val, whether a train is on them
         for number, line in enumerate(lines(folder, file, Faults()) if split else [], 1):
