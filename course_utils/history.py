@@ -6,7 +6,10 @@ import math
 
 from course_utils.errors import TrainingError
 
-ERRORS = ("loss", "error", "mae", "mse", "rmse", "mape", "nll", "brier", "ece", "eer", "perplexity")
+ERRORS = (
+    "loss", "error", "error_rate", "entropy", "bce", "mae", "mse", "rmse", "mape", "nll", "brier", "ece", "eer", "perplexity",
+    "distance",
+)  # fmt: skip
 
 
 class History:
@@ -65,7 +68,7 @@ class History:
 def lower_is_better(name: str) -> bool:
     """Whether a smaller value of the metric is the better one: true of losses, errors and their common short names.
 
-    >>> [lower_is_better(name) for name in ("valid_loss", "valid_mae", "valid_accuracy")]
+    >>> [lower_is_better(name) for name in ("valid_loss", "valid_error_rate", "valid_accuracy")]
     [True, True, False]
     """
     return name.lower().endswith(ERRORS)

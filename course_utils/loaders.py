@@ -140,7 +140,11 @@ class TensorLoader(BatchLoader):
     def _batch(self, first: int, order, generator):
         rows = slice(first, first + self.batch_size)
         if order is None:
-            images, targets = self.images[rows], None if self.targets is None else self.targets[rows]
+            # Copies, as the rows in another order are: a layer may work in place.
+            images, targets = (
+                self.images[rows].clone(),
+                None if self.targets is None else self.targets[rows].clone(),
+            )
         else:
             images = self.images.index_select(0, order[rows])
             targets = None if self.targets is None else self.targets.index_select(0, order[rows])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
+import numpy as np
 import torch
 from accelerate.utils import broadcast, broadcast_object_list, reduce
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -53,7 +56,7 @@ class Loop:
         if hasattr(train, "shard"):
             train.to(self.device).shard(self.rank, self.world)
         elif getattr(train, "num_workers", 0):
-            self.train = self.accelerator.prepare_data_loader(train) if self.world > 1 else train
+            self.train = self._divide(train) if self.world > 1 else train
         else:  # every process makes the same whole batch, to the last random number, and keeps its share
             self.divided = False
             if hasattr(train, "batches"):
@@ -69,10 +72,7 @@ class Loop:
             raise TrainingError(
                 "the training loader has no batch. Use a smaller batch_size, drop_last=False, or more pictures."
             )
-        # A DataLoader may have a generator of its own, or its sampler one (Accelerate gives it one for several processes).
-        self.loader_rng = getattr(self.train, "generator", None) or getattr(
-            getattr(train, "sampler", None), "generator", None
-        )
+        self.loader_rng = _generators(self.train, train)
         self.scheduler, self.schedule_steps = trainer.scheduler, None
         if self.scheduler is not None and not isinstance(self.scheduler, LRScheduler):
             self.schedule_steps = -(-self.batches // trainer.accumulate) * epochs
@@ -89,6 +89,7 @@ class Loop:
         self.meter = Meter(every=READ_EVERY.get(self.device.type, 50))
         self.state, self.progress = State(), None
         self.best = self.good = self.epoch_rng = self.resumed_rng = None
+        self.own_forward = self.model.__dict__.get("forward")
 
     def begin(self, resume: bool) -> None:
         """Wrap the model for the device and the processes; continue from a checkpoint if there is one."""
@@ -135,7 +136,24 @@ class Loop:
         added = self.model.__dict__
         if "_original_forward" in added:
             del added["_original_forward"], added["forward"]
+            if self.own_forward is not None:
+                added["forward"] = self.own_forward
         added.pop("_is_accelerate_prepared", None)
+
+    def _divide(self, train):
+        """A ``DataLoader`` with workers, of which each process reads its part of every batch."""
+        size, drawn = train.batch_size, _length(train.sampler)
+        if size and drawn and drawn % size and not train.drop_last:
+            raise TrainingError(
+                f"{drawn} pictures in batches of {size} leave an incomplete last batch, which would be filled with pictures that "
+                f"the epoch has had. Use drop_last=True, or num_workers=0, where {self.world} processes share any batch."
+            )
+        given = train.worker_init_fn
+        train.worker_init_fn = partial(_own_numbers, self.rank, given)  # Accelerate's loader copies it
+        try:
+            return self.accelerator.prepare_data_loader(train)
+        finally:
+            train.worker_init_fn = given
 
     def _train_epoch(self) -> None:
         trainer, s = self.trainer, self.state
@@ -278,11 +296,11 @@ class Loop:
         own = self.loader_rng
         if s.batch == 0:
             # The order is drawn when the epoch begins: replaying it needs the generators as they were then.
-            self.epoch_rng = (checkpoints.rng_state(), own.get_state() if own else None)
+            self.epoch_rng = (checkpoints.rng_state(), [rng.get_state() for rng in own])
             return iter(self.train)
         checkpoints.set_rng_state(self.epoch_rng[0])
-        if own:
-            own.set_state(self.epoch_rng[1])
+        for rng, state in zip(own, self.epoch_rng[1], strict=True):
+            rng.set_state(state)
         batches = iter(self.train)
         for _ in range(s.batch):
             next(batches)
@@ -307,7 +325,8 @@ class Loop:
     def _stop(self, loss: float, batch: int, X=None, what: str = "the loss") -> None:
         """Raise, with the last good weights back in the model; ``batch`` counts from 0 in this epoch."""
         s, group = self.state, self.trainer.accumulate
-        step = s.step - -(-s.batch // group) + batch // group + 1
+        done = s.batch // group if s.batch < self.batches else -(-s.batch // group)  # steps of this epoch
+        step = s.step - done + batch // group + 1
         kept, words = (self.best, "the best epoch") if self.best else (self.good, "the start of this epoch")
         checkpoints.copy_weights(self.model, kept)
         bad_input = isinstance(X, torch.Tensor) and not bool(torch.isfinite(X).all())
@@ -327,6 +346,35 @@ def pair(batch) -> tuple:
         return tuple(batch)
     given = f"{len(batch)} parts" if isinstance(batch, tuple | list) else f"a {type(batch).__name__}"
     raise TrainingError(f"a batch of the loader is {given}. Needed: two, the images and their targets.")
+
+
+def _generators(*loaders) -> list[torch.Generator]:
+    """The generators of its own that a ``DataLoader`` may have, itself or in its samplers (Accelerate gives one as well)."""
+    found = {}
+    for loader in loaders:
+        batches = getattr(loader, "batch_sampler", None)
+        for part in (loader, getattr(loader, "sampler", None), batches, getattr(batches, "sampler", None)):
+            rng = getattr(part, "generator", None)
+            if isinstance(rng, torch.Generator):
+                found[id(rng)] = rng
+    return list(found.values())
+
+
+def _length(sampler) -> int:
+    try:
+        return len(sampler)
+    except TypeError:  # of a stream
+        return 0
+
+
+def _own_numbers(rank: int, given, worker: int) -> None:
+    """Let a worker of process ``rank`` draw other numbers than that of the same place in another process."""
+    seed = (torch.initial_seed() + 1_000_003 * rank) % 2**63
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if given is not None:
+        given(worker)
 
 
 def _rates(optimizer) -> list[list[float]]:

@@ -53,7 +53,7 @@ def backbone(name: str, pretrained: bool = True, num_classes: int = 0, in_chans:
 
     ``num_classes=0`` gives pooled features (N, ``model.num_features``); 1000 the ImageNet classifier; another number
     a fresh classifier of that size. ``in_chans=1`` sums the first kernels over colour, so that a grey image gives
-    what its RGB copy would. ``model.input_stats`` says how to normalise. ``efficientnet_lite0`` takes its weights
+    what its RGB copy would: exactly where all colours have one mean and one deviation, as Lite0's, else nearly. ``model.input_stats`` says how to normalise. ``efficientnet_lite0`` takes its weights
     from an installed package and needs no network; the others come from timm's hub (or its cache).
 
     x: (N, in_chans, H, W) float, normalised → (N, num_features or num_classes) float.

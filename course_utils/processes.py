@@ -10,6 +10,7 @@ from accelerate.utils import slice_tensors
 from torch import distributed
 from torch.overrides import TorchFunctionMode
 
+COUNTED = (F.cross_entropy, F.nll_loss)  # their mean is over the weights of the targets that count
 DROPOUTS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d)
 
 
@@ -18,7 +19,7 @@ class Share(TorchFunctionMode):
 
     Inside ``with share:``, :func:`total` and :func:`weighted` count over all processes, and so does batch normalisation: as
     ``nn.SyncBatchNorm``, but on processors too, and in every layer that calls ``F.batch_norm``. Dropout draws as for the
-    whole batch. A loss that is a mean over pictures, times ``scale``, then has as its mean over the processes the loss of
+    whole batch; cross-entropy means over what has a target, by its class weight. A loss that is a mean over pictures, times ``scale``, then has as its mean over the processes the loss of
     the whole batch. ``divided``: the loader has cut the batch itself, into parts of as many ``pictures``.
 
     >>> share = Share(5, rank=1, world=2)
@@ -66,6 +67,8 @@ class Share(TorchFunctionMode):
             return self._batch_norm(*args, **kwargs)
         if func in DROPOUTS and kwargs["training"] and len(args[0]) % self.here == 0:
             return self._dropout(func, *args, kwargs["p"])
+        if func in COUNTED and kwargs["reduction"] == "mean" and not args[1].is_floating_point():
+            return self._counted(func, *args, **kwargs)
         return func(*args, **kwargs)
 
     def _dropout(self, func, x, p):
@@ -74,6 +77,14 @@ class Share(TorchFunctionMode):
         if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
             whole = whole.contiguous(memory_format=torch.channels_last)
         return x * func(whole, p, True)[self.rows.start * each : self.rows.stop * each]
+
+    def _counted(self, func, outputs, targets, weight, ignore_index, **kwargs):
+        known = targets[targets != ignore_index]
+        if len(known):
+            mean = func(outputs, targets, weight=weight, ignore_index=ignore_index, **kwargs)
+        else:
+            mean = outputs.sum() * 0
+        return weighted(mean, len(known) if weight is None else weight[known].sum())
 
     def _batch_norm(self, x, running_mean, running_var, weight, bias, training, momentum, eps):
         others = [d for d in range(x.ndim) if d != 1]

@@ -27,9 +27,7 @@ SCRIPT = Template('''"""$title on your own data, made from the notebook $name.ip
 
     python train.py                          the settings of config.toml
     python train.py --PROFILE full           another value for one of them
-    python train.py --checkpoints saved      keep each training's state in saved/; go on from there after a stop
-    accelerate launch --num_processes 2 train.py   on two GPUs
-
+$usage
 Figures go to figures/, numbers to results/.
 """
 
@@ -48,10 +46,7 @@ settings = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 for name, value in settings.items():
     parser.add_argument(f"--{name}", default=value, type=type(value), help=f"now {value!r}".replace("%", "%%"))
-parser.add_argument("--checkpoints", metavar="FOLDER", help="one that every machine sees and that outlives it")
-settings = vars(parser.parse_args())
-if checkpoints := settings.pop("checkpoints"):
-    os.environ["COURSE_CHECKPOINTS"] = checkpoints
+$checkpoints
 if int(os.environ.get("RANK", 0)):  # of several processes the first one speaks and writes
     sys.stdout = open(os.devnull, "w", encoding="utf-8")
     scratch = tempfile.TemporaryDirectory()  # goes with the process
@@ -65,6 +60,18 @@ globals().update(settings)
 
 $code
 ''')
+
+# What the package's Trainer can do, for the lessons that train with it.
+USAGE = """\
+    python train.py --checkpoints saved      keep each training's state in saved/; go on from there after a stop
+    accelerate launch --num_processes 2 train.py   on two GPUs
+"""
+CHECKPOINTS = """\
+parser.add_argument("--checkpoints", metavar="FOLDER", help="one that every machine sees and that outlives it")
+settings = vars(parser.parse_args())
+if checkpoints := settings.pop("checkpoints"):
+    os.environ["COURSE_CHECKPOINTS"] = checkpoints"""
+RESUME = "    python train.py --checkpoints saved     # goes on from saved/ after a stop\n"
 
 SMOKE = Template('''"""Does the project run to its end on its data, and does it give finite numbers? It takes minutes, not hours."""
 
@@ -98,8 +105,7 @@ Made from lesson $number of the CNN course with `course new`. The data: `$data`.
     course inspect "$data" --task $task     # before any training: what is wrong with the pictures?
     python train.py                         # figures/, results/
     python train.py --PROFILE full          # longer, better
-    python train.py --checkpoints saved     # goes on from saved/ after a stop
-    pytest test_smoke.py                    # does it still run?
+$resume    pytest test_smoke.py                    # does it still run?
     jupyter lab $name.ipynb                 # the same, cell by cell
 
 `config.toml` holds the settings. `train.py` was made from the notebook: change either, and keep the one you use.
@@ -135,11 +141,18 @@ def create(lesson: str, folder: str | Path, data: str | Path) -> list[Path]:
     nb["cells"][_parameters_at(nb)]["source"] = "\n".join(
         f"{name} = {value!r}" for name, value in settings.items()
     )
-    words = {"name": entry.name, "number": entry.number, "title": entry.title, "task": TASKS[entry.number]}
+    code = _script(nb)
+    trainer = "Trainer(" in code
+    words = {
+        "usage": USAGE if trainer else "",
+        "checkpoints": CHECKPOINTS if trainer else "settings = vars(parser.parse_args())",
+        "resume": RESUME if trainer else "",
+    }
+    words |= {"name": entry.name, "number": entry.number, "title": entry.title, "task": TASKS[entry.number]}
     address, tag = notebooks.repository(), notebooks.release_tag()
     files = {
         f"{entry.name}.ipynb": json.dumps(nb, indent=1, ensure_ascii=False) + "\n",
-        "train.py": SCRIPT.substitute(words, code=_script(nb)),
+        "train.py": SCRIPT.substitute(words, code=code),
         "config.toml": "".join(
             f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items()
         ),

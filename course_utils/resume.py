@@ -33,7 +33,7 @@ def save_run(loop) -> None:
         "scaler": scaler.state_dict() if scaler else None,
         "rng": rng,
         "epoch_rng": loop.epoch_rng,
-        "loader_rng": loop.loader_rng.get_state() if loop.loader_rng else None,
+        "loader_rng": [rng.get_state() for rng in loop.loader_rng],
     }
     checkpoints.save(loop.folder, loop.state.step, weights, state)
 
@@ -80,8 +80,8 @@ def resume_run(loop) -> None:
     loop.epoch_rng = saved["epoch_rng"]
     loop.resumed_rng = streams[own if own < len(streams) else 0]
     checkpoints.set_rng_state(loop.resumed_rng)
-    if loop.loader_rng:
-        loop.loader_rng.set_state(saved["loader_rng"])
+    for rng, state in zip(loop.loader_rng, saved["loader_rng"], strict=True):
+        rng.set_state(state)
     s = loop.state
     loop.progress.say(f"continuing from {loop.folder}: {s.epoch} epochs and {s.batch} batches are done")
 
@@ -98,7 +98,7 @@ def _setup(loop) -> dict:
         "monitor": loop.monitor if loop.valid is not None else "no validation data",
         "batches per epoch": loop.batches,
         "loader's seed": getattr(loop.train, "seed", "none"),
-        "loader's own generator": loop.loader_rng is not None,
+        "generators of the loader's own": len(loop.loader_rng),
         "batch_size": getattr(loop.train, "batch_size", None) or "none",
         "processes": loop.world if loop.divided else "any",
         **getattr(loop.train, "order_depends_on", {}),

@@ -118,8 +118,8 @@ class Trainer:
         """Train for ``epochs`` passes over ``train``; return the :class:`History`.
 
         ``train`` and ``valid`` are a :class:`~course_utils.loaders.TensorLoader` or a torch ``DataLoader`` (exact
-        resume needs ``num_workers=0``). With ``valid``, the weights of the epoch with the best ``monitor`` (smallest
-        if it ends in loss or error, else largest) are put back at the end, and ``early_stopping=n`` stops after n
+        resume needs ``num_workers=0``). With ``valid``, the weights of the epoch with the best ``monitor`` (see
+        :func:`~course_utils.history.lower_is_better`) are put back at the end, and ``early_stopping=n`` stops after n
         epochs without a better one. ``checkpoint`` is a folder, written after each epoch and every
         ``checkpoint_every`` optimizer steps. With ``resume`` a run continues from what it finds there: on a CPU to
         the same weights, bit for bit, as if it had not been interrupted. Without, it deletes it and starts anew.

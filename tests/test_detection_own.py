@@ -307,6 +307,77 @@ def test_too_few_pictures_for_the_parts_are_told(tmp_path):
         read_boxes(tmp_path).parts(40, seed=0)
 
 
+def test_the_size_that_the_labels_state_is_held_against_the_picture(root):
+    write_coco(root)
+    told = json.loads((root / "instances.json").read_text())
+    for image in told["images"]:
+        image |= (
+            {"width": 100, "height": 80} if image["file_name"] == "a.png" else {"width": 50, "height": 40}
+        )
+    (root / "instances.json").write_text(json.dumps(told))
+    own = read_boxes(root)
+    assert [p.name for p in own.paths] == ["a.png"]
+    assert said(own, "the labels say 50×40, the picture is 100×80; left out") == ("instances.json", 1)
+
+
+def coco_of_splits(root, splits, missing=()):
+    """COCO's own layout: annotations/instances_train2017.json beside train2017/, the same names in each folder."""
+    (root / "annotations").mkdir()
+    for split, left in splits.items():
+        if split not in missing:
+            coloured(root / f"{split}2017" / "a.png", left)
+        text = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "cat"}],
+                "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [left, 5, 9, 9]}]}  # fmt: skip
+        (root / "annotations" / f"instances_{split}2017.json").write_text(json.dumps(text))
+
+
+def test_a_coco_file_means_the_pictures_of_its_split(tmp_path):
+    coco_of_splits(tmp_path, {"train": 30, "val": 60})
+    own = read_boxes(tmp_path)
+    assert own.problems == [] and own.splits == ["train", "val"]
+    for path, boxes in zip(own.paths, own.boxes, strict=True):
+        assert np.asarray(Image.open(path))[0, 0, 0] == round(boxes[0, 0].item())
+    seen = inspect_folder(tmp_path, "detection").layout.items
+    assert {tmp_path / item.file: item.split for item in seen} == dict(
+        zip(own.paths, own.splits, strict=True)
+    )
+
+
+def test_boxes_of_a_missing_split_are_not_drawn_on_another(tmp_path):
+    coco_of_splits(tmp_path, {"train": 30, "val": 60}, missing=["val"])
+    own = read_boxes(tmp_path)
+    assert said(own, "only another split has one")[0] == "instances_val2017.json"
+    assert len(own) == 1 and len(own.boxes[0]) == 1
+
+
+@pytest.mark.parametrize(("train", "val"), [("train.txt", "val.txt"), ("Train.txt", "Validation.txt")])
+def test_lists_of_paths_give_the_parts(tmp_path, train, val):
+    given = yolo_folder(tmp_path, {"": 12})[""]
+    (tmp_path / train).write_text("".join(f"./images/{i}.png\n" for i in given[:9]))
+    (tmp_path / val).write_text("".join(f"data/obj_train_data/images/{i}.png\n" for i in given[9:]))
+    own = read_boxes(tmp_path)
+    assert own.problems == [] and own.splits.count("train") == 9 and own.splits.count("val") == 3
+    seen = inspect_folder(tmp_path, "detection").layout.items
+    assert {tmp_path / item.file: item.split for item in seen} == dict(
+        zip(own.paths, own.splits, strict=True)
+    )
+
+
+def test_a_file_of_a_whole_task_is_no_pascal_voc(root):
+    write_yolo(root)
+    (root / "annotations.xml").write_text(
+        '<?xml version="1.0"?>\n<annotations>\n<image name="a.png"/></annotations>'
+    )
+    assert read_boxes(root).problems == [] and inspect_folder(root, "detection").layout.format == "YOLO text"
+
+
+def test_labels_of_two_pictures_of_one_name_are_told_alike(root):
+    write_yolo(root)
+    Image.fromarray(np.full((80, 100, 3), 200, np.uint8)).save(root / "images" / "a.jpg")
+    assert said(read_boxes(root), "'a' is missing") == ("a.txt", 1)
+    assert inspect_folder(root, "detection").found("missing-picture").files == ("labels/a.txt",)
+
+
 def test_lists_of_pascal_voc_give_the_parts(root):
     write_voc(root)
     (root / "ImageSets" / "Main").mkdir(parents=True)

@@ -1,6 +1,7 @@
 """The reader's own drives: masks with boxes in three formats or none, every fault named by file; splits by video."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -104,6 +105,16 @@ def test_masks_and_boxes_come_out_the_same_from_every_format(root, form):
     assert len(data.subset([])) == len(data.subset([]).boxes) == 0
     assert data.counts().sum() == (data.masks != 255).sum()
     assert sources_used()[root.name] == "own pictures" == data.source
+
+
+def test_pictures_beside_the_boxes_are_no_frames(root):
+    """A whole export may lie in boxes/, its pictures too."""
+    write_yolo(root)
+    for name in FRAMES:
+        shutil.copy(root / "images" / f"{name}.png", root / "boxes" / f"{name}.png")
+    assert driving_folder(root, 96).problems == []
+    report = inspect_folder(root, "driving", progress=False)
+    assert report.ok and report.summary["boxes"] == 3 and report.summary["masks"] == 2
 
 
 @pytest.mark.parametrize("form", WRITERS)
@@ -245,7 +256,8 @@ def test_names_of_an_export_keep_frames_of_a_video_together(form, videos):
 
 
 @pytest.mark.parametrize(
-    ("name", "video"), [("shelf12", "shelf"), ("f12", ""), ("ride f12", "ride"), ("x-frame7", "x")]
+    ("name", "video"),
+    [("shelf12", "shelf"), ("f12", ""), ("ride f12", "ride"), ("x-frame7", "x"), ("1714557710.123456", "")],
 )
 def test_the_letter_for_frame_is_no_part_of_a_word(name, video):
     assert sequence(name) == video

@@ -257,6 +257,11 @@ def test_a_threshold_for_one_impostor_pair_can_be_asked_for(impostors):
         (lambda: f.templates(np.ones((4, 2)), [0, 0, 1, 1], 2), "Valid: 1 to 1"),
         (lambda: f.error_interval([0.1, 0.2], [True, False], [[0, 0], [0, 1]]), "over 2 people"),
         (lambda: f.rate_intervals([0.1, 0.2], [True, False], [[0, 0], [0, 1]], 0.1), "over 2 people"),
+        (
+            lambda: f.rate_intervals([0.1, 0.2], [True, False], [[0, 0], [1, 2]], 0.1, confidence=95),
+            "confidence is 95",
+        ),
+        (lambda: f.error_interval([0.1, 0.2], [True, False], [[0, 0], [1, 2]], draws=0), "n_resamples is 0"),
     ],
 )
 def test_bad_input_is_named(call, word):
@@ -284,7 +289,11 @@ def test_the_embedder_keeps_its_normalisations_and_its_halves_agree():
     assert torch.allclose(net(x), net.from_maps(net.maps(x)))
     assert not any(p.requires_grad for p in net.trunk.parameters())
     pixels = (x * 255).to(torch.uint8)
+    resting = next(
+        module for module in net.train().modules() if isinstance(module, torch.nn.BatchNorm2d)
+    ).eval()
     vectors = f.embed(net, pixels)
+    assert net.training and not resting.training  # each module's mode came back
     assert np.allclose(vectors, f.embed(net, pixels.flip(-1)), atol=1e-6)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
 

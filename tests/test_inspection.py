@@ -20,10 +20,11 @@ from course_utils.data import load
 from course_utils.data.cards import card
 from course_utils.data.fetch import package_folder
 from course_utils.data.folders import image_folder
+from course_utils.detection.own import LEAST as LEAST_PARTS
 from course_utils.errors import DataError
 from course_utils.inspection import TASKS, inspect_folder, page, report, similar
 from course_utils.inspection.folder import scan, split_of
-from course_utils.inspection.lessons import LEAST
+from course_utils.inspection.lessons import FEWEST, LEAST, PATIENTS
 from course_utils.inspection.pictures import read
 from course_utils.lessons import find
 from course_utils.paths import ROOT
@@ -443,6 +444,18 @@ def _masks_beside(root):
         planted.write_mask(root / f"{i}_mask.png", (planted.mask_of(i) > 0) * np.uint8(255))
 
 
+def _few_boxes(root):
+    (root / "classes.txt").write_text("cell\n")
+    for i in range(6):
+        planted.save(root / f"{i}.png", i)
+        (root / f"{i}.txt").write_text("0 .5 .5 .2 .2\n")
+
+
+def _split_classes(root):
+    for i in range(40):
+        planted.save(root / ("test", "train")[i % 2] / f"class {i // 2 % 2}" / f"{i}.png", i)
+
+
 def _nobody(root):
     planted.table(root)
     rows = [[path, label] for path, label, *_ in planted.read_table(root)]
@@ -460,9 +473,11 @@ def _nobody(root):
         (_wrapped_classes, "classification", "the folders of the classes lie in unzipped/data/"),
         (_few_pictures, "classification", "the smallest of 5 pictures"),
         (_few_people, "faces", "10 persons, the smallest of 6 pictures"),
+        (_few_boxes, "detection", "lesson 14 would refuse it: 6 pictures"),
+        (_split_classes, "classification", "its classes lie in split folders; name the one to train on"),
         (_masks_beside, "segmentation", "pictures and masks lie in it"),
         (_nobody, "medical", "the table names no patient"),
-        (planted.table, "medical", "lesson 17 does not use the splits"),
+        (planted.table, "medical", "lesson 17 would refuse it: "),
     ],
 )
 def test_what_the_lesson_would_refuse_is_told(tmp_path, make, task, words):
@@ -470,8 +485,7 @@ def test_what_the_lesson_would_refuse_is_told(tmp_path, make, task, words):
     found = look_at(tmp_path, task)
     assert found.ok and any(words in finding.title for finding in found.lesson)
     assert words.lower() in " ".join(" ".join(report.lines(found)).split()).lower()
-    refuses = "lesson 17 does not use" not in words
-    assert ("would refuse it all the same" in report.verdict(found)) == refuses
+    assert "would refuse it all the same" in report.verdict(found)
 
 
 def test_nothing_is_told_of_what_the_lesson_takes(tmp_path):
@@ -510,8 +524,13 @@ def test_the_least_numbers_are_those_of_the_lessons():
         n: "".join(
             "".join(cell["source"]) for cell in json.loads(find(n).path.read_text(encoding="utf-8"))["cells"]
         )
-        for n in LEAST
+        for n in (*LEAST, *FEWEST, "17")
     }
+    people, classes, pictures, _ = PATIENTS
+    assert f"fewest = {pictures} if DATA_DIR" in code["17"]
+    assert f"(len(kind_names) < {classes} or len(set(patients)) < {people}):" in code["17"]
+    assert sum(LEAST_PARTS) == FEWEST["14"]
+    assert f"len(data) < {FEWEST['15']}:" in code["15"] and f"len(own) < {FEWEST['18']}:" in code["18"]
     assert f"np.bincount(data.targets).min()) < {LEAST['13'][1]}:" in code["13"]
     assert (
         f"len(np.unique(person)) < {LEAST['16'][0]} or np.bincount(person).min() < {LEAST['16'][1]}:"

@@ -77,6 +77,14 @@ def test_float_images_are_not_changed_in_place():
     assert bool((images == 1).all())
 
 
+def test_a_layer_that_works_in_place_leaves_the_data_alone():
+    images, targets = -torch.ones(4, 1, 2, 2), torch.ones(4)
+    for one in (TensorLoader(images, targets), TensorLoader(images, targets).ordered()):
+        for x, y in one:
+            x.relu_(), y.zero_()
+    assert bool((images == -1).all()) and bool((targets == 1).all())
+
+
 def test_ordered_is_whole_plain_and_in_order():
     batches = list(loader(shuffle=True, drop_last=True, augment=brightness_contrast()).ordered())
     assert flat(rows(batches)) == list(range(10))

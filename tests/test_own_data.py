@@ -123,7 +123,7 @@ def people(root):
 
 
 def patients(root, form):
-    random, rows = np.random.default_rng(0), [("patient", "label", "path")]
+    random, rows = np.random.default_rng(0), [("patient", "label", "path", "split")]
     for i in range(96):
         picture, _ = drawing(random, i % 3 == 0)
         name = f"{i:02}.{form}"
@@ -131,7 +131,10 @@ def patients(root, form):
             write_dicom(root / name, picture.mean(-1))
         else:
             Image.fromarray(picture).save(root / name)
-        rows.append((f"p{i // 3 % 16}", ("sick", "healthy", "unclear")[i % 3], name))
+        person, given = i // 3 % 16, form != "dcm"  # one form has a test part
+        rows.append(
+            (f"p{person}", ("sick", "healthy", "unclear")[i % 3], name, "test" * (given and person > 12))
+        )
     with open(root / "patients.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
     return 96

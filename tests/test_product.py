@@ -250,6 +250,21 @@ def test_exif_data_cannot_fill_the_memory():
     assert peak < 50e6
 
 
+def test_a_list_of_further_pictures_cannot_fill_the_memory():
+    entries = 1_200
+    start = 8 + 2 + 12 * entries + 4
+    size = 65_000 - start
+    listed = b"".join(struct.pack("<HHII", 40_000 + i, 3, size // 2, start) for i in range(entries))
+    segment = b"MPF\0II*\0" + struct.pack("<IH", 8, entries) + listed + bytes(4 + size)
+    plain = file_of(Image.new("L", (32, 32)), "JPEG")
+    body = plain[:2] + b"\xff\xe2" + struct.pack(">H", len(segment) + 2) + segment + plain[2:]
+    tracemalloc.start()
+    assert read_upload(body, 1).shape == (32, 32, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
 def test_a_photograph_that_was_stored_turned_is_set_upright():
     exif = Image.Exif()
     exif[0x0112] = 6

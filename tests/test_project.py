@@ -50,6 +50,9 @@ def test_a_project_is_complete_and_points_nowhere(number, tmp_path):
         settings["PROFILE"] == "fast"
         and f"pip install -r {files['requirements.txt'].name}" in files["README.md"].read_text()
     )
+    trains = "Trainer(" in script  # what the package's trainer can do is promised where it trains
+    assert trains == (number != "16") == ("--checkpoints" in script) == ("accelerate launch" in script)
+    assert trains == ("--checkpoints" in files["README.md"].read_text(encoding="utf-8"))
     used = {node.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)}
     assert set(settings) <= used, "every setting is used"
 

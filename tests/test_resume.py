@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, WeightedRandomSampler
 
 from course_utils import checkpoints, runtime
 from course_utils.augment import Mixup, brightness_contrast, chain, flip, translate
@@ -78,10 +78,18 @@ def victim(folder, loader="tensor", die_at_batch=None, die_at_flush=None, die_at
     else:
         own = torch.Generator().manual_seed(5)
         if loader == "sampler's generator":
-            order = {"sampler": WeightedRandomSampler(torch.ones(100), 100, generator=own)}
+            other = torch.Generator().manual_seed(6)
+            order = {
+                "sampler": WeightedRandomSampler(torch.ones(100), 100, generator=own),
+                "generator": other,
+            }
+        elif loader == "batch sampler's generator":
+            batches = BatchSampler(WeightedRandomSampler(torch.ones(100), 100, generator=own), 15, False)
+            order = {"batch_sampler": batches}
         else:
             order = {"shuffle": True, "generator": own if loader == "own generator" else None}
-        train = DataLoader(Noisy(images, targets), 15, **order)
+        size = 1 if "batch_sampler" in order else 15
+        train = DataLoader(Noisy(images, targets), size, **order)
     assert len(train) == BATCHES
     mixup, seen = Mixup(classes=3), [0]
 
@@ -149,7 +157,9 @@ def undisturbed(tmp_path_factory):
     return result
 
 
-@pytest.mark.parametrize("loader", ["tensor", "dataloader", "own generator", "sampler's generator"])
+@pytest.mark.parametrize(
+    "loader", ["tensor", "dataloader", "own generator", "sampler's generator", "batch sampler's generator"]
+)
 def test_killed_three_times_at_random_batches_and_resumed(loader, undisturbed, tmp_path):
     points = [random.SystemRandom().randint(1, BATCHES * EPOCHS // 2) for _ in range(3)]
     died = [run(tmp_path, loader=loader, die_at_batch=point) for point in points]

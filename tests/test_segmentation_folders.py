@@ -6,6 +6,7 @@ from PIL import Image
 
 from course_utils.data import sources_used
 from course_utils.errors import DataError
+from course_utils.inspection import inspect_folder
 from course_utils.segmentation import mask_folder
 from course_utils.segmentation.folders import read_mask
 
@@ -203,6 +204,14 @@ def test_a_wrong_folder_is_named(tmp_path):
     (tmp_path / "masks").mkdir()
     with pytest.raises(DataError, match="images/: no picture"):
         mask_folder(tmp_path)
+
+
+def test_a_letter_with_two_dots_may_be_written_in_two_ways(tmp_path):
+    for i in range(5):
+        write(tmp_path, f"Mu\u0308ller {i}", square(1))
+        (tmp_path / "masks" / f"Mu\u0308ller {i}.png").rename(tmp_path / "masks" / f"M\u00fcller {i}.png")
+    assert mask_folder(tmp_path).names == [f"M\u00fcller {i}" for i in range(5)]
+    assert inspect_folder(tmp_path, "segmentation", progress=False).summary["masks"] == 5
 
 
 def test_a_name_that_stands_twice_is_named(tmp_path):

@@ -1,5 +1,7 @@
 """The trainer does what the plain loop does, and each feature is a small visible difference from it."""
 
+import itertools
+import math
 import os
 import shutil
 import subprocess
@@ -292,6 +294,24 @@ def test_divergence_is_caught(tmp_path):
     assert all(bool(torch.isfinite(p).all()) for p in t.model.parameters())
 
 
+@pytest.mark.parametrize(("bad", "step"), [(1, 1), (3, 1), (4, 2), (9, 3)])
+def test_the_step_of_a_loss_that_is_not_finite_counts_groups_of_batches(bad, step):
+    images, targets = torch.rand(10, 1, 8, 8), torch.zeros(10, dtype=torch.long)
+    t = trainer(accumulate=4)
+    t.loss = lambda outputs, _: outputs.sum() * (math.nan if next(batch) == bad else 0)
+    batch = itertools.count()
+    with pytest.raises(TrainingError, match=rf"at step {step} \(epoch 1, batch {bad + 1}\)"):
+        t.fit(TensorLoader(images, targets, 1), 1, progress=False)
+
+
+def test_a_forward_of_the_models_own_stays():
+    t = trainer()
+    t.precision, t.model.forward = "bf16", lambda x: nn.Sequential.forward(t.model, x) + 7
+    before = t.model.forward
+    t.fit(TensorLoader(*data(), 10), 1, progress=False)
+    assert t.model.forward is before
+
+
 def test_ema_is_what_is_validated_and_kept():
     t = trainer(ema=0.5)
     valid = TensorLoader(*data(20, 1))
@@ -512,11 +532,15 @@ def test_bar_in_a_terminal(monkeypatch, capsys):
 
 PROCESSES = """
 import random, sys, torch
+from types import SimpleNamespace
 from accelerate.utils import gather_object
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from course_utils import augment
+from course_utils.driving.samples import task_losses
+from course_utils.errors import TrainingError
 from course_utils.loaders import TensorLoader
+from course_utils.processes import Share
 from course_utils.trainer import Trainer
 torch.manual_seed(0)
 model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
@@ -552,9 +576,39 @@ assert again == losses and all(map(torch.equal, whole.state_dict().values(), res
 apart = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
 reader = DataLoader(TensorDataset(images, targets), 12, num_workers=1)  # each process reads its part alone
 Trainer(apart, torch.optim.SGD(apart.parameters(), lr=0.1), device="cpu").fit(reader, 2, progress=False)
+some = torch.where(torch.arange(24) < 5, -100, targets)  # nothing to learn from in the first process's part
+counted = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+loss = nn.CrossEntropyLoss(torch.tensor([1.0, 20.0]))
+Trainer(counted, torch.optim.SGD(counted.parameters(), lr=0.1), loss, device="cpu").fit(
+    TensorLoader(images, some, 10), 2, progress=False)
+says, known = torch.randn(4, 1, 2, 2, generator=g), torch.tensor([1, 255, 0, 1]).view(4, 1, 1).expand(4, 2, 2)
+target = {"lanes": known, "tags": torch.tensor([[0], [-1], [-1], [2]]), "say": torch.randn(4, 3, generator=g)}
+def lane_and_tags(says, target):
+    found = task_losses({"lane": says, "tags": target["say"]}, target, SimpleNamespace(tags=(3,)))
+    return torch.stack(list(found.values()))
+share = Share(4, t.accelerator().process_index, world)
+alone = lane_and_tags(says, target)
+with share:
+    torch.testing.assert_close(lane_and_tags(*share.of(says, target)), alone)
+class Drawn(torch.utils.data.Dataset):
+    def __len__(self): return 24
+    def __getitem__(self, row): return torch.rand(4), row % 2
+if world > 1:
+    line = nn.Linear(4, 2)
+    on_line, numbers = Trainer(line, torch.optim.SGD(line.parameters(), lr=0.1), device="cpu"), []
+    on_line.batch_hook = lambda X, y: numbers.extend(X.flatten().tolist()) or (X, y)
+    on_line.fit(DataLoader(Drawn(), 12, num_workers=1), 1, progress=False)
+    drawn = gather_object(numbers)
+    assert len(set(drawn)) == len(drawn) == 96, "two processes drew the same numbers"
+    try:
+        on_line.fit(DataLoader(Drawn(), 10, num_workers=1), 1, progress=False)
+        raise AssertionError("the last batch was filled up")
+    except TrainingError as error:
+        assert "24 pictures in batches of 10 leave an incomplete last batch" in str(error)
 if t.accelerator().is_main_process:
     measured = [[row[name] for name in ("loss", "accuracy", "valid_loss")] for row in history.rows]
     states = model.state_dict() | whole.state_dict(prefix="net.") | apart.state_dict(prefix="apart.")
+    states |= counted.state_dict(prefix="counted.")
     torch.save(states | {"measured": torch.tensor(measured)}, sys.argv[2])
 sys.stdout.write(f"processes {world}\\n")
 """

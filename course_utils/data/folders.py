@@ -20,7 +20,7 @@ from course_utils.errors import DataError
 from course_utils.upright import ONE_FACTOR, mixed_ranges, upright_rgb, value_range
 
 EXTENSIONS = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-HIDDEN = ("Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__")
+HIDDEN = ("Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__", "@eaDir")
 # The whole name of a folder that is a split.
 SPLIT = re.compile(
     r"(seg_)?(train(ing)?|val(id(ation)?)?|dev|test(ing)?)([-_ ]?(set|data|images))?", re.IGNORECASE
@@ -96,8 +96,9 @@ def image_folder(path: str | Path, note: bool = True) -> ImageFolder:
     splits = [f for f in folders if SPLIT.fullmatch(f.name)]
     if len(splits) > 1 or (splits and splits == folders):  # a class may be called train, beside bus
         names = ", ".join(f.name for f in splits)
+        first = next((f for f in splits if "train" in f.name.lower()), splits[0])
         raise DataError(
-            f"{root} holds the split folders {names}, not classes. Set DATA_DIR to one of them: {splits[0]}."
+            f"{root} holds the split folders {names}, not classes. Set DATA_DIR to one of them: {first}."
         )
     skipped = [
         (f, "lies outside the class folders") for f in sorted(root.iterdir()) if f.is_file() and shown(f.name)

@@ -21,6 +21,7 @@ class PictureRow(NamedTuple):
     file: Path
     line: int
     name: str
+    stated: tuple[int, ...] = ()
 
 
 class BoxRow(NamedTuple):
@@ -60,7 +61,10 @@ def coco(files: Sequence[Path], others: Sequence[Path] = ()) -> Found:
         own = {str(entry.get("id")): str(entry.get("name")) for _, entry in parts["categories"]}
         names |= dict.fromkeys(own.values())
         pictures = {str(entry.get("id")): str(entry.get("file_name")) for _, entry in parts["images"]}
-        found.pictures.extend(PictureRow(file, line, str(e.get("file_name"))) for line, e in parts["images"])
+        found.pictures.extend(
+            PictureRow(file, line, str(e.get("file_name")), _stated(e.get("width"), e.get("height")))
+            for line, e in parts["images"]
+        )
         for line, entry in parts["annotations"]:
             if entry.get("iscrowd") == 1:
                 found.problems.append((file, line, "a crowd (iscrowd), not one object; left out"))
@@ -101,7 +105,12 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
             found.problems.append((file, getattr(error, "lineno", 1), f"not XML ({error}); left out"))
             continue
         named = next((v for path, _, v in values if path == "annotation/filename" and v), file.stem)
-        found.pictures.append(PictureRow(file, 1, named))
+        size = {path: v for path, _, v in values if path.startswith("annotation/size/")}
+        found.pictures.append(
+            PictureRow(
+                file, 1, named, _stated(*map(size.get, ("annotation/size/width", "annotation/size/height")))
+            )
+        )
         thing: dict[str, str] = {}
         for path, line, value in values:
             if path == "annotation/object":  # comes after its parts: a closing tag
@@ -289,6 +298,11 @@ def _xml_values(file: Path) -> list[tuple[str, int, str]]:
     parser.StartDoctypeDeclHandler = refuse
     parser.Parse(file.read_bytes(), True)
     return values
+
+
+def _stated(*sides) -> tuple[int, ...]:
+    numbers = _numbers(sides)
+    return tuple(map(int, numbers)) if numbers and min(numbers) > 0 else ()
 
 
 def _four(values) -> list[float] | None:

@@ -16,9 +16,10 @@ from course_utils.data.detection import DetectionSet
 from course_utils.data.folders import read_image
 from course_utils.detection.formats import Found, coco, voc, yolo
 from course_utils.errors import DataError
-from course_utils.inspection.folder import Folder, scan, split_of
-from course_utils.inspection.sources import Faults, head
-from course_utils.inspection.voc import lists
+from course_utils.inspection import voc as voc_files
+from course_utils.inspection import yolo as yolo_files
+from course_utils.inspection.folder import Folder, is_split, scan, split_of
+from course_utils.inspection.sources import Faults
 
 LAYOUT = (
     "Expected below it: pictures, and beside them a COCO file (*.json with images, annotations, categories), "
@@ -123,7 +124,10 @@ def read_boxes(
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
     folder = scan(pictures or root)
     files = scan(root) if pictures else folder
-    found, listed = _formats(files, folder, classes), lists(files, Faults())
+    found, listed = (
+        _formats(files, folder, classes),
+        voc_files.lists(files, Faults()) | yolo_files.lists(folder),
+    )
     problems = [Problem(*p) for p in found.problems]
     boxes, labels, sizes, splits, meant = {}, {}, {}, {}, {}
     for row in found.pictures:
@@ -177,7 +181,7 @@ def _formats(labels: Folder, pictures: Folder, classes) -> Found:
     """What the files of one format say, the first that :func:`~course_utils.inspection.inspect_folder` would see too."""
     root, lists = labels.root, labels.ending(*LISTS)
     json = [root / f for f in labels.ending(".json")]
-    xml = [root / f for f in labels.ending(".xml") if _is_voc(labels, f)]
+    xml = [root / f for f in labels.ending(".xml") if voc_files.is_voc(labels, f)]
     txt = [root / f for f in labels.ending(".txt") if f not in lists and not _is_note(root / f, pictures)]
     if json and ((found := coco(json, xml + txt)).pictures or not xml + txt):
         return found
@@ -188,14 +192,12 @@ def _formats(labels: Folder, pictures: Folder, classes) -> Found:
     raise DataError(f"{root} holds {len(pictures.pictures)} pictures and no boxes. {LAYOUT}")
 
 
-def _is_voc(labels: Folder, file: str) -> bool:
-    return b"<annotation" in head(labels, file) or "annotations/" in file.lower()
-
-
 def _is_note(file: Path, pictures: Folder) -> bool:
     """Whether a text is about the whole folder, and not about a picture of its name."""
     name = file.name.lower()
-    return (name in NOTES or name.startswith("readme")) and not pictures.named(file.stem)
+    return (name in NOTES or name.startswith("readme") or is_split(file.stem)) and not pictures.named(
+        file.stem
+    )
 
 
 def _picture(row, folder: Folder, root: Path, problems) -> Path | None:
@@ -207,11 +209,11 @@ def _picture(row, folder: Folder, root: Path, problems) -> Path | None:
     names = [row.name, row.name.removeprefix(f"{folder.root.absolute().name}/")]
     if row.file.suffix.lower() == ".xml":
         names.insert(0, row.file.stem)  # in Pascal VOC the file is named as its picture
+    split = split_of(beside) or (split_of(row.file.name) if row.file.suffix.lower() == ".json" else "")
     for name in names:
-        found, why = folder.find(name, beside)
+        found, why = folder.find(name, beside, split)
         if found:
             break
-    split = split_of(beside)
     if found and split and split_of(posixpath.dirname(found)) not in ("", split):
         found, why = None, f"only another split has one: {found}"
     if found is None:
@@ -225,6 +227,8 @@ def _split(row, picture: Path, root: Path, listed: dict[str, str]) -> str:
     """``train``, ``val``, ``test`` or an empty text, as :func:`~course_utils.inspection.inspect_folder` understands it."""
     kind = row.file.suffix.lower()
     by_file = split_of(row.file.name) if kind == ".json" else ""
+    if kind == ".txt":
+        by_file = listed.get(picture.as_posix(), "")
     if kind == ".xml":
         by_file = listed.get(row.file.stem) or split_of(row.file.parent.relative_to(root).as_posix())
     return by_file or split_of(picture.parent.as_posix())
@@ -233,10 +237,17 @@ def _split(row, picture: Path, root: Path, listed: dict[str, str]) -> str:
 def _size(row, picture: Path, problems) -> tuple[int, int] | None:
     """Width and height of a picture as it is read; ``None``, with a problem noted, if it cannot be."""
     try:
-        return read_image(picture).shape[1::-1]
+        size = read_image(picture).shape[1::-1]
     except DataError as error:
         problems.append(Problem(row.file, row.line, f"{error} Left out with its boxes."))
         return None
+    if row.stated and row.stated != size:
+        told = "the labels say {}×{}, the picture is {}×{}; left out with its boxes".format(
+            *row.stated, *size
+        )
+        problems.append(Problem(row.file, row.line, f"{picture.name}: {told}"))
+        return None
+    return size
 
 
 def _label(row, classes, problems) -> int | None:

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 
 from course_utils.detection import detection_loss
 from course_utils.driving.model import DriveNet
+from course_utils.meter import eval_mode
+from course_utils.processes import total
 from course_utils.segmentation import pixel_cross_entropy
 from course_utils.segmentation.metrics import IGNORE
 
@@ -47,16 +49,13 @@ class Samples(torch.utils.data.Dataset):
         return self.rows[index], {name: values[index] for name, values in known.items()}
 
 
-@torch.no_grad()
 def packed(net: DriveNet, images: torch.Tensor, batch: int = 16) -> torch.Tensor:
     """What Lite0 makes of ``images`` (N, 3, H, W) uint8, one row each, (N, D) float32 on the CPU."""
     device, rows = next(net.parameters()).device, []
-    training = net.training
-    net.eval()
-    for part in images.split(batch):
-        x = part.to(device).float().div(255).contiguous(memory_format=torch.channels_last)
-        rows.append(net.packed(x).float().cpu())
-    net.train(training)
+    with eval_mode(net), torch.no_grad():
+        for part in images.split(batch):
+            x = part.to(device).float().div(255).contiguous(memory_format=torch.channels_last)
+            rows.append(net.packed(x).float().cpu())
     return torch.cat(rows)
 
 
@@ -114,7 +113,7 @@ def task_losses(
         loss = F.binary_cross_entropy_with_logits(
             logits, lanes.float() * known, weight=known, reduction="sum"
         )
-        losses["lane"] = loss / known.sum().clamp(min=1)
+        losses["lane"] = total(loss) / total(known.sum()).clamp(min=1)
     if "boxes" in says:
         losses["boxes"] = detection_loss(says["boxes"], target["boxes"], net.size, net.strides)
     if "tags" in says:
@@ -123,7 +122,7 @@ def task_losses(
             F.cross_entropy(group, target["tags"][:, i], ignore_index=-1, reduction="sum")
             for i, group in enumerate(groups)
         ]
-        losses["tags"] = sum(each) / (target["tags"] >= 0).sum().clamp(min=1)
+        losses["tags"] = total(sum(each)) / total((target["tags"] >= 0).sum()).clamp(min=1)
     return losses
 
 

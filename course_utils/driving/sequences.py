@@ -66,4 +66,5 @@ def _number(name: str) -> int:
 
 def _plain(name: str) -> str:
     """The name without what an export adds: ``a_1_jpg.rf.<hash>`` is Roboflow's, ``a_1_leftImg8bit`` that of Cityscapes."""
+    name = re.sub(r"(?<=\d{9})\.(?=\d+$)", "", name)  # 1714557710.123456: one number, the time
     return re.sub(r"((?:[_.-](?:jpe?g|png|bmp|webp))*\.rf\.\w+|_leftImg8bit)$", "", name, flags=re.IGNORECASE)

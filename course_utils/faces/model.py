@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.errors import CourseError
+from course_utils.meter import eval_mode
 from course_utils.models import CellMeans, FrozenNorms, backbone
 
 STAGES = 6  # of Lite0's seven: what comes after them knows ImageNet's classes, and less about faces
@@ -77,13 +78,10 @@ def embed(
         raise CourseError(
             f"pictures of {images.dtype}. Valid: torch.uint8, 0 to 255; embed() divides by itself."
         )
-    was_training = net.training
-    net.eval()
-    with torch.no_grad():
-        parts = []
+    parts = []
+    with eval_mode(net), torch.no_grad():
         for some in images.split(batch):
             x = some.to(device).float() / 255
             vectors = F.normalize(net(x)) + F.normalize(net(x.flip(-1))) if flips else net(x)
             parts.append(F.normalize(vectors).cpu())
-    net.train(was_training)
     return torch.cat(parts).numpy()

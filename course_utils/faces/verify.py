@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.errors import CourseError
-from course_utils.metrics import percentile_interval
+from course_utils.metrics import check_interval, percentile_interval
 
 
 def unit(embeddings) -> np.ndarray:
@@ -117,6 +117,7 @@ def error_interval(
     >>> low < 0.5 < high
     True
     """
+    check_interval(confidence, draws)
     scores, genuine = _checked(scores, genuine)
     ordered = _Sorted(scores, genuine)
     values = [_crossing(*ordered.rates(weights)[:2]) for weights in _redrawn(genuine, who, draws, seed)]
@@ -136,6 +137,7 @@ def rate_intervals(
     >>> far[0] < 0.5 < far[1], frr[0] < 0.5 < frr[1]
     (True, True)
     """
+    check_interval(confidence, draws)
     scores, genuine = _checked(scores, genuine)
     wrong = (scores >= threshold) != genuine
     values = [

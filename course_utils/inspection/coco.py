@@ -44,7 +44,7 @@ def _coco_file(folder, file, document, faults, items, names) -> None:
         if number is None or not isinstance(given, str):
             faults.add("broken-file", file, f"an image without id or file_name: {image!r}"[:120])
             continue
-        path, why = folder.find(given, posixpath.dirname(file))
+        path, why = folder.find(given, posixpath.dirname(file), split_of(posixpath.basename(file)))
         if path is None:
             faults.path(file, given, why)
             by_id[number] = None

@@ -47,12 +47,12 @@ class Folder:
         """The pictures with this name, in whatever folder; the ending may be left out."""
         return self._by_name.get(_composed(name), [])
 
-    def find(self, given: str, beside: str = "") -> tuple[str | None, str]:
+    def find(self, given: str, beside: str = "", split: str = "") -> tuple[str | None, str]:
         """The file that an annotation in the folder ``beside`` means by ``given``, and the reason where there is none.
 
         Tried in turn: beside the annotation, from the root, and the only picture whose path ends so, with or without its
-        ending; of several the one nearest to the annotation. Of an absolute path outside the root only the name is used:
-        nothing outside the root is ever opened.
+        ending; of several the one nearest to the annotation, and of those the one in a folder of the ``split``. Of an
+        absolute path outside the root only the name is used: nothing outside the root is ever opened.
         """
         text = _composed(given.strip().replace("\\", "/"))
         root = _composed(self.root.absolute().as_posix())
@@ -72,6 +72,8 @@ class Folder:
         ends = [f for f in self.named(posixpath.basename(text)) if _ends(f, text)]
         near = [len(posixpath.commonpath([posixpath.dirname(f), beside])) for f in ends]
         best = [f for f, length in zip(ends, near, strict=True) if length == max(near)]
+        if split and len(best) > 1:  # instances_train2017.json means the picture in train2017/
+            best = [f for f in best if split_of(posixpath.dirname(f)) == split]
         if len(best) == 1:
             return best[0], ""
         if best:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from course_utils.inspection.findings import Finding, Layout, count
@@ -16,11 +16,13 @@ LESSONS = {
     "medical": ("17", "a CSV table with the columns patient, label and path"),
     "driving": ("18", "images/ and masks/, directly in the folder, with the same names"),
 }
+FEWEST = {"14": 10, "15": 5, "18": 10}  # pictures
+PATIENTS = (5, 2, 4, 2)  # in all; classes, and pictures and patients in each
 LEAST = {"13": (2, 8, "class"), "16": (15, 6, "person")}  # groups, and pictures in each
 
 
 def findings(layout: Layout, task: str) -> Iterator[Finding]:
-    """Notes where the lesson of the task would refuse the layout, find too few pictures, or not use the given splits."""
+    """Notes where the lesson of the task would refuse the layout or find too few pictures."""
     lesson, wanted = LESSONS[task]
     if why := _refused(layout, lesson):
         yield Finding(
@@ -39,18 +41,42 @@ def findings(layout: Layout, task: str) -> Iterator[Finding]:
                 f"lesson {lesson} would refuse it: {count(len(counts), kind)}, the smallest of {count(min(counts.values()), 'picture')}",
                 f"It needs {groups} or more, with {count(pictures, 'picture')} of each or more.",
             )
-    if lesson == "17" and len({item.split for item in layout.items}) > 1:
+    elif len(layout.items) < FEWEST.get(lesson, 0):
         yield Finding(
-            "splits-not-used",
+            "few-for-the-lesson",
             "note",
-            "lesson 17 does not use the splits that are given: it judges all patients by cross-validation",
-            "To keep a test set out of it, give it a table without that part.",
+            f"lesson {lesson} would refuse it: {count(len(layout.items), 'picture')}",
+            f"It needs {FEWEST[lesson]} or more; some hundred are a start.",
+        )
+    elif lesson == "17":
+        yield from _patients(layout)
+
+
+def _patients(layout: Layout) -> Iterator[Finding]:
+    least, classes, pictures, patients = PATIENTS
+    by_label: dict[str, list[str]] = defaultdict(list)
+    for item in layout.items:
+        if item.split != "test":
+            by_label[item.label.strip()].append(item.groups["patient"])
+    kept = [
+        people for people in by_label.values() if len(people) >= pictures and len(set(people)) >= patients
+    ]
+    everybody = {person for people in kept for person in people}
+    if len(kept) < classes or len(everybody) < least:
+        yield Finding(
+            "few-for-the-lesson",
+            "note",
+            f"lesson 17 would refuse it: {count(len(kept), 'class')} of {pictures} pictures and {patients} patients or more, "
+            f"{count(len(everybody), 'patient')} in them",
+            f"It needs {classes} such classes or more, and {least} patients or more, the part called test aside.",
         )
 
 
 def _refused(layout: Layout, lesson: str) -> str:
     kind, items = layout.format, layout.items
     if lesson in ("13", "16"):
+        if kind.endswith("in split folders"):
+            return "its classes lie in split folders; name the one to train on"
         if not kind.startswith(("class folders", "people folders")):
             return f"it reads folders, and this is {kind}"
         inside = posixpath.dirname(items[0].file).split("/")

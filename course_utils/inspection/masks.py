@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -47,7 +48,9 @@ class Key(NamedTuple):
 
 def pairs(folder: Folder) -> Layout | None:
     """Understand ``images/`` and ``masks/`` (also ``train/`` and ``trainannot/``, ``a.png`` and ``a_mask.png``)."""
-    keys = {file: _key(file) for file in folder.pictures}
+    keys = {
+        file: _key(file) for file in folder.pictures if not file.startswith("boxes/")
+    }  # lesson 18 reads no picture there
     # Where a folder tells the masks, names do not: images/eye_L.png is a left eye.
     in_folders = any(key.in_folder for key in keys.values())
     pictures, masks, twice, renamed = {}, {}, [], []
@@ -219,7 +222,7 @@ def _classes(masks: Mapping[str, Mask], owners: Mapping[str, Item], declared: Ma
 
 def _key(file: str) -> Key:
     *folders, name = file.split("/")
-    stem = posixpath.splitext(name)[0]
+    stem = unicodedata.normalize("NFC", posixpath.splitext(name)[0])
     parts, in_folder = [], False
     for folder in folders:
         if match := IN_FOLDER.match(folder):

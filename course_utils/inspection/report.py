@@ -40,13 +40,13 @@ def verdict(report: Report) -> str:
     by_level = {level: [f for f in report.findings if f.level == level] for level in LEVELS}
     if by_level["error"]:
         return f"Not ready: {count(len(by_level['error']), 'finding')} would break training or its score. Begin with 1."
-    if by_level["warning"]:
-        return f"Nothing breaks training. {count(len(by_level['warning']), 'finding')} to look at first."
-    but = (
-        " The lesson would refuse it all the same."
-        if any(f.code.endswith("for-the-lesson") for f in report.lesson)
-        else ""
+    refused = any(
+        f.code.endswith("for-the-lesson") or f.code in ("no-class-list", "mask-renamed")
+        for f in (*report.findings, *report.lesson)
     )
+    but = " The lesson would refuse it all the same." if refused else ""
+    if by_level["warning"]:
+        return f"Nothing breaks training. {count(len(by_level['warning']), 'finding')} to look at first.{but}"
     return f"Ready: nothing was found that breaks training or its score.{but}"
 
 

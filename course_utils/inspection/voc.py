@@ -12,11 +12,7 @@ from course_utils.inspection.sources import Faults, four_numbers, head, lines, u
 
 def voc(folder: Folder) -> Layout | None:
     """Understand one XML file for each picture; lists in ``ImageSets/Main`` or folders give the splits."""
-    files = [
-        file
-        for file in folder.ending(".xml")
-        if b"<annotation" in head(folder, file) or "annotations/" in file.lower()
-    ]
+    files = [file for file in folder.ending(".xml") if is_voc(folder, file)]
     if not files:
         return None
     faults, items = Faults(), {}
@@ -56,6 +52,12 @@ def voc(folder: Folder) -> Layout | None:
                 item.boxes.append(Box(name, *numbers, line=thing.line))
     unlisted(folder, items, faults)
     return Layout("Pascal VOC", "boxes", list(items.values()), faults.findings())
+
+
+def is_voc(folder: Folder, file: str) -> bool:
+    """Whether an XML file is one picture's; CVAT writes all of a task into one, below ``<annotations>``."""
+    start = head(folder, file)
+    return b"<annotations>" not in start and (b"<annotation" in start or "annotations/" in file.lower())
 
 
 def lists(folder: Folder, faults: Faults) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections import Counter
 import yaml
 
 from course_utils.inspection.findings import Box, Item, Layout
-from course_utils.inspection.folder import Folder, split_of
+from course_utils.inspection.folder import Folder, is_split, split_of
 from course_utils.inspection.sources import Faults, four_numbers, lines, unlisted
 
 
@@ -23,7 +23,7 @@ def yolo(folder: Folder) -> Layout | None:
     files = [f for f in files if posixpath.basename(f) not in ("classes.txt", "labels.txt")]
     if not files:
         return None
-    faults, items = Faults(), {}
+    faults, items, listed = Faults(), {}, lists(folder)
     names, keypoints = _yolo_names(folder, faults)
     if not names and not faults.places["broken-file"]:
         faults.add("class-names", files[0], "its numbers have no names")
@@ -32,7 +32,7 @@ def yolo(folder: Folder) -> Layout | None:
         if path is None:
             faults.add("missing-picture", file, "no picture of this name beside it or in images/")
             continue
-        split = split_of(posixpath.dirname(path))
+        split = listed.get(path) or split_of(posixpath.dirname(path))
         items[path] = Item(path, split, boxes=[], source=file)
         for number, line in enumerate(lines(folder, file, faults), 1):
             if line.strip():
@@ -40,6 +40,22 @@ def yolo(folder: Folder) -> Layout | None:
     unlisted(folder, items, faults)
     classes = tuple(names[number] for number in sorted(names))
     return Layout("YOLO text", "boxes", list(items.values()), faults.findings(), classes, relative=True)
+
+
+def lists(folder: Folder) -> dict[str, str]:
+    """Picture → split, from lists of paths such as train.txt, as Ultralytics and CVAT write them."""
+    found: dict[str, str] = {}
+    for file in folder.ending(".txt"):
+        stem = posixpath.splitext(posixpath.basename(file))[0]
+        if is_split(stem) and not folder.named(stem):
+            for given in map(str.strip, lines(folder, file, Faults())):
+                path = (
+                    folder.find(given, posixpath.dirname(file))[0]
+                    or folder.find(posixpath.basename(given))[0]
+                )
+                if path:
+                    found.setdefault(path, split_of(stem))
+    return found
 
 
 def _yolo_line(line, number, file, item, names, keypoints, faults) -> None:
@@ -101,6 +117,6 @@ def _yolo_picture(folder: Folder, file: str) -> str | None:
             if posixpath.splitext(picture)[0] == stem
         ]
         if same:
-            return same[0]
+            return same[0] if len(same) == 1 else None
     only = folder.named(parts[-1])
     return only[0] if len(only) == 1 else None

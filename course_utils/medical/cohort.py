@@ -23,8 +23,9 @@ LAYOUT = (
 class Cohort:
     """Pictures of patients on disk: ``paths``, ``targets`` (N,) into ``classes``, ``patients`` (N,), and ``problems`` in words."""
 
-    def __init__(self, paths, targets, classes, patients, problems: list[str], name: str):
+    def __init__(self, paths, targets, classes, patients, problems: list[str], name: str, splits=()):
         self.paths, self.targets, self.patients = list(paths), np.asarray(targets), np.asarray(patients)
+        self.splits = np.array(list(splits) or [""] * len(self.paths))
         self.classes, self.problems, self.name = tuple(classes), list(problems), name
 
     def __len__(self) -> int:
@@ -40,7 +41,12 @@ class Cohort:
             picture = Image.fromarray(_pixels(path)).convert("RGB")
             images[i] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
         pictures = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        built = DataSet(pictures, torch.from_numpy(self.targets), self.classes, {"patient": self.patients})
+        built = DataSet(
+            pictures,
+            torch.from_numpy(self.targets),
+            self.classes,
+            {"patient": self.patients, "split": self.splits},
+        )
         built.name, built.split, built.source = self.name, "all", "own pictures"
         data.remember(built.name, built.source)
         return built
@@ -84,6 +90,7 @@ def read_cohort(path: str | Path) -> Cohort:
         [item.groups["patient"] for item in kept],
         problems,
         folder.root.resolve().name,
+        [item.split for item in kept],
     )
 
 

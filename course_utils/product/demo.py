@@ -14,7 +14,8 @@ def build_demo(classifier, limits: Limits | None = None):
     """A Gradio page: a picture in, the classes with their probabilities out; a refused picture says why.
 
     ``classifier``: a :class:`~course_utils.product.session.Classifier`. The page reads files through
-    :func:`~course_utils.product.uploads.read_upload`, like the HTTP service. Raises :class:`CourseError` where Gradio is
+    :func:`~course_utils.product.uploads.read_upload`, like the HTTP service, but only after Gradio has opened them for its
+    preview: what strangers may send belongs to the service. Raises :class:`CourseError` where Gradio is
     not installed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

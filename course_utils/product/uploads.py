@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +40,8 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
     """Decode a PNG or JPEG file: bytes → (H, W, channels) uint8, upright.
 
     The size of the picture is read from the file's header; pixels are decoded only when it is within ``limits``. So a
-    *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Of its EXIF data 64 KB
-    are read: their entries may all claim the same bytes. Raises :class:`UploadError`: 413 too large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
+    *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Of a JPEG's EXIF data 64 KB
+    are read and of its list of further pictures nothing: their entries may all claim the same bytes. Raises :class:`UploadError`: 413 too large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
 
     >>> read_upload(b"GIF89a", 1)
     Traceback (most recent call last):
@@ -54,6 +55,8 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
         # Of a JPEG's EXIF segments only the first, of 64 KB at most, is read: Pillow would join them.
         head, mark, rest = body.partition(MARK)
         body = head + mark + rest.replace(MARK, b"Exif\0\1")
+        # Nor is its list of further pictures (MPF), which is written like EXIF data and read before the size is known.
+        body = re.sub(rb"(\xff\xe2..)MPF\0", lambda found: found[1] + b"MPF\1", body, flags=re.DOTALL)
     try:
         picture = Image.open(io.BytesIO(body), formats=FORMATS)
     except Image.DecompressionBombError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -178,12 +179,18 @@ def _coded(mask, declared, classes, file, wrong) -> np.ndarray:
     return codes[place.reshape(mask.shape[:2])].astype(np.uint8)
 
 
+def stem_of(file: Path) -> str:
+    """Its name without ending, letters with their accents in one: a Mac writes ü as u and two dots."""
+    return unicodedata.normalize("NFC", file.stem)
+
+
 def _by_stem(folder: Path, wrong: list[str]) -> dict[str, Path]:
     found = {}
     for file in sorted(filter(_shown, folder.iterdir())):
-        if file.stem in found:
-            wrong.append(f"{_name(file)}: {_name(found[file.stem])} has the same name; keep one of them")
-        found.setdefault(file.stem, file)
+        stem = stem_of(file)
+        if stem in found:
+            wrong.append(f"{_name(file)}: {_name(found[stem])} has the same name; keep one of them")
+        found.setdefault(stem, file)
     return found
 
 

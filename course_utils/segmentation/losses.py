@@ -22,12 +22,11 @@ def pixel_cross_entropy(
     True
     """
     masks = masks.long()
-    known = masks[masks != ignore]
-    mean = F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore)
-    if not len(known):
-        mean = logits.sum() * 0  # torch gives 0 / 0
-    size = len(known) if weight is None else weight[known].sum()
-    return processes.weighted(mean, size)
+    if (
+        processes.Share.active or (masks != ignore).any()
+    ):  # of several processes one may have no pixel that counts
+        return F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore)
+    return logits.sum() * 0  # torch gives 0 / 0
 
 
 def dice_loss(logits, masks, ignore: int = IGNORE) -> torch.Tensor:
