@@ -68,7 +68,7 @@ class Lesson:
     def expectations(self, profile: str, real: bool) -> dict[str, dict[str, float]]:
         """The thresholds for a profile and for real or stand-in data: metric → ``{"min": …, "max": …}``."""
         by_data = self.about.get("expect", {}).get(profile, {})
-        return by_data.get("real" if real else "embedded", by_data.get("any", {}))
+        return by_data.get("any", {}) | by_data.get("real" if real else "embedded", {})
 
 
 def written() -> list[Lesson]:

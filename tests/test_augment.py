@@ -151,3 +151,31 @@ def test_cutmix_pastes_the_share_that_it_draws(monkeypatch):
     monkeypatch.setattr(augment.random, "betavariate", lambda a, b: 0.75)
     _, targets = augment.CutMix(8)(torch.zeros(8, 1, 16, 16), torch.arange(8))
     assert {*targets.flatten().tolist()} <= {0, 0.25, 0.75, 1} and (targets == 0.25).any()
+
+
+def test_a_share_of_the_pictures_is_erased():
+    erased = (augment.erase(3, p=0.25)(torch.ones(1000, 1, 8, 8), g()) == 0).flatten(1).any(1)
+    assert erased.float().mean().item() == pytest.approx(0.25, abs=0.05)
+
+
+def test_alpha_is_that_of_the_distribution(monkeypatch):
+    asked = []
+    monkeypatch.setattr(augment.random, "betavariate", lambda a, b: asked.append((a, b)) or 0.75)
+    for hook in (augment.Mixup(4, alpha=0.3), augment.CutMix(4, alpha=0.3)):
+        hook(torch.zeros(4, 1, 8, 8), torch.arange(4))
+    assert asked == [(0.3, 0.3)] * 2
+
+
+def test_what_comes_in_from_outside():
+    ones = torch.ones(50, 1, 8, 8)
+    assert torch.allclose(augment.affine(30, 0, 0.3)(ones, g()), ones)
+    assert augment.affine(30, 0, 0.3, padding="zeros")(ones, g()).min() < 0.5
+    assert augment.translate(2, value=0.5)(ones, g()).min() == 0.5
+    ramp = torch.arange(8.0).div(8).expand(64, 1, 8, 8)
+    assert (augment.shift_reflect(2)(ramp, g()).diff(dim=-1) != 0).all()
+
+
+def test_contrast_turns_about_the_mean():
+    images = torch.tensor([0.6, 0.8]).repeat(100, 1, 1, 1)
+    changed = augment.brightness_contrast(0, 0.2)(images, g())
+    assert torch.allclose(changed.mean((1, 2, 3)), torch.full((100,), 0.7), atol=1e-6)

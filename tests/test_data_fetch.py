@@ -776,3 +776,9 @@ def test_the_sources_of_one_set_are_not_all_tried_when_one_fails(server, cache):
     card = Card(**{**vars(card), "sources": (one, two)})
     fails(card, "HTTP 404", "and 1 more")
     assert server.hits == ["/toy.none"]
+
+
+@pytest.mark.parametrize("status", [408, 429])
+def test_a_busy_server_is_asked_again(server, cache, status):
+    server.pages["/toy.zip"] = lambda h: h.reply(status) if len(server.hits) < 3 else h.reply(200, zipped())
+    assert fetch(make_card(server)) == "public" and len(server.hits) == 3

@@ -426,3 +426,32 @@ def test_a_detector_learns_three_pictures_by_heart():
     assert losses[-1] < losses[0] / 2
     found = [one._replace(labels=torch.zeros_like(one.labels)) for one in detect(model, data.images)]
     assert average_precision(found, data.boxes, [torch.zeros_like(k) for k in data.labels], 1).at(0.5) > 0.5
+
+
+def test_as_many_detections_as_asked_for_and_an_overlap_as_asked_for():
+    says = torch.full((1, 84, 6), -9.0)
+    says[0, :64] = torch.tensor([4.0, 0, 0, 0, 0, 4])
+    says[0, 9, 0] = 5.0
+    assert len(decode(says, (64, 64), most=3)[0].scores) == 3
+    strict, loose = (len(decode(says, (64, 64), overlap=overlap)[0].scores) for overlap in (0.1, 0.6))
+    assert strict < loose
+
+
+class Sees(torch.nn.Module):
+    """Keeps what it is given and finds nothing."""
+
+    strides = (8, 16, 32)
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        self.seen = x
+        return torch.full((len(x), 84, 6), -9.0)
+
+
+def test_a_detector_is_given_values_from_0_to_1():
+    net = Sees()
+    detect(net, torch.full((1, 3, 64, 64), 51, dtype=torch.uint8))
+    assert torch.allclose(net.seen, torch.tensor(0.2))

@@ -298,3 +298,21 @@ def test_a_clip_without_frames_and_boxes_without_ids_are_named(frames, tmp_path)
         write_webp([], tmp_path / "clip.webp")
     with pytest.raises(CourseError, match="2 boxes have 0 ids"):
         annotate(frames.frames[0].image, frames.frames[0].camera, boxes=[[1, 1, 5, 5]] * 2)
+
+
+@pytest.mark.parametrize(("missed", "kept"), [(3, [1]), (4, [])])
+def test_a_track_ends_after_more_misses_than_allowed(missed, kept):
+    tracker = Tracker(confirm=1, lost=3)
+    tracker.step([[0, 0, 10, 20]], [0], [0.9], 0.1)
+    for _ in range(missed):
+        tracker.step([], [], [], 0.1)
+    assert [track.id for track in tracker.tracks] == kept
+
+
+def test_a_car_that_only_turns_is_no_crash():
+    """Its width grows, its height does not."""
+    track = Kalman([0, 0, 10, 20])
+    for k in range(1, 30):
+        track.predict(0.1)
+        track.update([-k, 0, 10 + k, 20])
+    assert track.time_to_collision > 50

@@ -522,3 +522,39 @@ def test_guided_backpropagation_needs_modules_and_grad_cam_maps():
         METHODS["guided_backprop"](flat, torch.zeros(1, 1, 8, 8))
     with pytest.raises(CourseError, match="no layer of the model gives feature maps"):
         METHODS["grad_cam"](flat, torch.zeros(1, 1, 8, 8))
+
+
+def linear(*weights):
+    """The logit of class 1 is the weighted sum of the pixels, that of class 0 is 0."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(len(weights), 2, bias=False))
+    net[1].weight.data.copy_(torch.stack([torch.zeros(len(weights)), torch.tensor(weights)]))
+    return net
+
+
+def test_integrated_gradients_start_at_the_baseline():
+    net, x = linear(3.0, -4.0), torch.tensor([[[[1.0, 2.0]]]])
+    assert integrated_gradients(net, x, [1], baseline=0.5)[0, 0].tolist() == pytest.approx([1.5, -6.0])
+
+
+def test_what_covers_a_pixel_is_the_fill():
+    net, x = linear(1.0, 2.0), torch.tensor([[[[1.0, 2.0]]]])
+    p = lambda a, b: torch.tensor(float(a + 2 * b)).sigmoid().item()  # noqa: E731
+    covered = METHODS["occlusion"](net, x, [1], window=1, stride=1, fill=-1.0)[0, 0]
+    assert covered.tolist() == pytest.approx([p(1, 2) - p(-1, 2), p(1, 2) - p(1, -1)], abs=1e-6)
+    maps, options = torch.tensor([[[0.0, 1.0]]]), {"steps": 2, "fill": -1.0}
+    gone, come = deletion(net, x, maps, [1], **options)[0], insertion(net, x, maps, [1], **options)[0]
+    assert gone.tolist() == pytest.approx([p(1, 2), p(1, -1), p(-1, -1)], abs=1e-6)
+    assert come.tolist() == pytest.approx([p(-1, -1), p(-1, 2), p(1, 2)], abs=1e-6)
+
+
+def test_rise_shows_as_much_as_it_keeps():
+    net, x = linear(*[1.0] * 64), torch.full((1, 1, 8, 8), 0.05)
+    low, high = (METHODS["rise"](net, x, [1], samples=64, cells=2, keep=k).mean().item() for k in (0.1, 0.9))
+    assert low < high - 0.1
+
+
+def test_noise_is_a_share_of_the_range():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(144, 2))
+    flat = torch.full((1, 1, 8, 8), 0.3)  # a picture without range gets none
+    noisy, plain = METHODS["smooth_grad"](net, flat, [1], noise=0.5), METHODS["gradient"](net, flat, [1])
+    assert torch.allclose(noisy, plain, atol=1e-6)

@@ -474,3 +474,39 @@ def test_the_newest_network_of_the_lesson_is_taken(monkeypatch, tmp_path):
         net.touch()
         os.utime(net, (age, age))
         assert gallery.default_net().resolve() == net
+
+
+def test_verify_can_say_no(tmp_path, monkeypatch, capsys):
+    for name, n in (("anna", 0), ("ben", 3)):
+        (tmp_path / "people" / name).mkdir(parents=True)
+        Image.fromarray(drawn_faces([n], 1, occlusion=0).images[0]).save(tmp_path / "people" / name / "0.png")
+    torch.manual_seed(0)
+    strict = gallery.Recogniser(f.Embedder(dim=16), np.zeros(16), threshold=0.999, far=0.01)
+    gallery.save_recogniser(strict, tmp_path / "net")
+    files = ("--net", tmp_path / "net")
+    assert call(monkeypatch, "enrol", tmp_path / "people", "--out", tmp_path / "book", *files) == 0
+    ben = tmp_path / "people" / "ben" / "0.png"
+    capsys.readouterr()
+    assert call(monkeypatch, "verify", ben, "ben", "--gallery", tmp_path / "book", *files) == 0
+    assert call(monkeypatch, "verify", ben, "anna", "--gallery", tmp_path / "book", *files) == 1
+    assert "no: anna" in capsys.readouterr().out
+
+
+def test_a_recogniser_comes_back_with_its_mean_and_threshold(tmp_path):
+    torch.manual_seed(0)
+    net, mean = f.Embedder(dim=16).eval(), np.linspace(-1, 1, 16)
+    gallery.save_recogniser(gallery.Recogniser(net, mean, threshold=0.4, far=0.01), tmp_path / "net")
+    again = gallery.load_recogniser(tmp_path / "net")
+    assert (again.threshold, again.far) == (0.4, 0.01)
+    x = torch.randint(0, 256, (3, 1, 112, 92), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert np.allclose(again.vectors(x), f.verify.unit(f.embed(net, x) - mean), atol=1e-5)
+
+
+def test_a_template_of_several_pictures_has_length_one(tmp_path):
+    (tmp_path / "people" / "anna").mkdir(parents=True)
+    for i, person in enumerate((0, 5)):
+        Image.fromarray(drawn_faces([person], 1).images[0]).save(tmp_path / "people" / "anna" / f"{i}.png")
+    torch.manual_seed(0)
+    gallery.save_recogniser(gallery.Recogniser(f.Embedder(dim=16), np.zeros(16), 0.5, 0.01), tmp_path / "net")
+    book, _ = gallery.enrol(tmp_path / "people", gallery.load_recogniser(tmp_path / "net"))
+    assert np.linalg.norm(book.templates, axis=1) == pytest.approx(1, abs=1e-9)

@@ -536,3 +536,67 @@ def test_the_least_numbers_are_those_of_the_lessons():
         f"len(np.unique(person)) < {LEAST['16'][0]} or np.bincount(person).min() < {LEAST['16'][1]}:"
         in code["16"]
     )
+
+
+@pytest.mark.parametrize(
+    ("box", "outside"),
+    [
+        ((-1, -1, 20, 20), False),
+        ((5, 5, 65, 49), False),
+        ((-1.5, 5, 20, 20), True),
+        ((5, -1.5, 20, 20), True),
+        ((5, 5, 65.5, 20), True),
+        ((5, 5, 20, 49.5), True),
+    ],
+)
+def test_a_box_may_leave_by_a_pixel_and_on_no_side_by_more(tmp_path, box, outside):
+    planted.coco(tmp_path)
+    document = planted.read_coco(tmp_path)
+    x0, y0, x1, y1 = box
+    document["annotations"][0]["bbox"] = [x0, y0, x1 - x0, y1 - y0]
+    planted.write_coco(tmp_path, document)
+    assert bool(look_at(tmp_path, "detection").found("box-outside")) == outside
+
+
+def test_rows_without_a_split_beside_others_are_told(tmp_path):
+    planted.table(tmp_path)
+    rows = planted.read_table(tmp_path)
+    rows[4][3] = ""
+    planted.write_table(tmp_path, rows)
+    assert look_at(tmp_path, "medical").found("no-split").files == ("images/4.png",)
+
+
+@pytest.mark.parametrize(("n", "told"), [(4, True), (5, False)])
+def test_a_split_of_less_than_five_is_told(tmp_path, n, told):
+    rows = []
+    for i in range(50):
+        planted.save(tmp_path / "images" / f"{i}.png", i)
+        rows.append([f"images/{i}.png", "ab"[i % 2], f"P{i}", "test" if i < n else "train"])
+    planted.write_table(tmp_path, rows)
+    assert bool(look_at(tmp_path, "medical").found("small-split")) == told
+
+
+@pytest.mark.parametrize(
+    ("size", "code", "told"),
+    [
+        ((17, 12), "tiny", False),
+        ((15, 12), "tiny", True),
+        ((30, 400), "long", True),
+        ((240, 48), "long", False),
+    ],
+)
+def test_limits_of_size_and_shape(tmp_path, size, code, told):
+    planted.class_folders(tmp_path)
+    planted.save(tmp_path / "cat" / "odd.png", 77, size)
+    assert bool(look_at(tmp_path, "classification").found(code)) == told
+
+
+def test_a_class_that_no_mask_of_train_has_is_told(tmp_path):
+    for i in range(8):
+        split, mask = ("train", "test")[i % 2], planted.mask_of(i)
+        planted.save(tmp_path / split / "images" / f"{i}.png", i)
+        known = np.where(mask == 2, 0, mask) if split == "train" else mask
+        planted.write_mask(tmp_path / split / "masks" / f"{i}.png", known)
+    (tmp_path / "classes.txt").write_text("0 ground\n1 road\n2 tree\n255 ignore\n")
+    finding = look_at(tmp_path, "segmentation").found("class-missing")
+    assert finding.level == "error" and "2" in finding.title

@@ -389,3 +389,11 @@ def test_a_folder_without_a_usable_table_says_what_is_expected(pictures):
     write(pictures, [("sick", "0.png"), ("well", "1.png")], header=("label", "path"))
     with pytest.raises(DataError, match=r"no patient; left out"):
         read_cohort(pictures)
+
+
+def test_times_and_curves_go():
+    header = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    header.StudyTime = "072730"
+    header.add_new(0x50003000, "OW", b"\1\0")
+    clean, changed = deidentify(header, b"sixteen bytes or more")
+    assert not clean.StudyTime and "StudyTime" in changed and 0x50003000 not in clean

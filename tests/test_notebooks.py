@@ -51,7 +51,9 @@ def test_metadata(lesson):
     for profile in ("fast", "full"):
         thresholds = [b for by_metric in about["expect"][profile].values() for b in by_metric.values()]
         assert thresholds and all(set(b) <= {"min", "max"} and b for b in thresholds)
-        assert any(about["headline"] in by_metric for by_metric in about["expect"][profile].values())
+        kinds = about["expect"][profile]
+        data = [real for real, kind in ((False, "embedded"), (True, "real")) if {kind, "any"} & set(kinds)]
+        assert all(about["headline"] in lesson.expectations(profile, real) for real in data)
 
 
 @each_lesson

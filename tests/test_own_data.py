@@ -24,7 +24,7 @@ SHORT = {  # lessons whose trainings count steps; where they count epochs, a sma
 COUNTED = {  # a line of the cell of the first training, and what then counts the reader's pictures
     "14": ("fit(model, lambda", "len(train) + len(val) + len(test)"),
     "15": ('trained = {"31-pixel', "len(train) + len(test)"),
-    "17": ("def held_out(x, folds", "len(cells)"),
+    "17": ("def held_out(x, folds", "len(cells) + len(outside)"),
 }
 
 

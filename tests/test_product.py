@@ -20,12 +20,13 @@ from PIL import Image, PngImagePlugin
 from test_browser import BROWSER
 from torch import nn
 
-from course_utils.data import card, read_image
+from course_utils.data import DataSet, card, read_image
 from course_utils.errors import CourseError
 from course_utils.product import export, service
 from course_utils.product.__main__ import main
 from course_utils.product.about import About, fingerprint
 from course_utils.product.card import model_card
+from course_utils.product.cells import split_cells
 from course_utils.product.drift import Monitor, picture_statistics
 from course_utils.product.model import Product, prepared
 from course_utils.product.session import Classifier
@@ -749,3 +750,14 @@ def test_the_demo_in_a_browser(classifier, tmp_path, monkeypatch):
         page.get_by_text("damaged and cannot be decoded").first.wait_for()
         browser.close()
     assert outside == [], "the page calls nobody else"
+
+
+def test_twins_stay_on_one_side():
+    g = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (40, 1, 96, 96), dtype=torch.uint8, generator=g)
+    alike = (pictures + torch.randint(-3, 4, pictures.shape, generator=g)).clamp(0, 255).byte()
+    kinds = {"module_type": np.array(["mono"] * 80)}
+    data = DataSet(torch.cat([pictures, alike]), torch.arange(80) % 2, ("a", "b"), kinds)
+    rest, part = split_cells(data, seed=0)
+    assert not {row % 40 for row in rest} & {row % 40 for row in part}
+    assert sorted([*rest, *part]) == list(range(80))

@@ -358,3 +358,24 @@ def test_weights_file_round_trip_and_errors(tmp_path):
         checkpoints.load_weights(other, tmp_path / "w.pth")
     with pytest.raises(TrainingError, match="no weights file"):
         checkpoints.load_weights(other, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "batches", "words"),
+    [
+        ({"ema": 0.9}, {}, "ema was none, now 0.9"),
+        ({"accumulate": 2}, {}, "accumulate was 1, now 2"),
+        ({}, {"seed": 1}, "loader's seed was 0, now 1"),
+        ({}, {"batch_size": 60}, "batch_size was 50, now 60"),
+    ],
+)
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path, settings, batches, words):
+    def fit(settings, batches):
+        model = Net()
+        loader = TensorLoader(*data(), **{"batch_size": 50, "seed": 0} | batches)
+        t = Trainer(model, torch.optim.SGD(model.parameters(), lr=0.01), device="cpu", **settings)
+        t.fit(loader, 2, checkpoint=tmp_path, progress=False)
+
+    fit({}, {})
+    with pytest.raises(TrainingError, match=words):
+        fit(settings, batches)

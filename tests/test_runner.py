@@ -213,3 +213,19 @@ def test_the_table_marks_a_run_of_earlier_code():
     marked = results.table([(lesson, [run, run | {"code_hash": None}])], link="")
     assert [row.count(" † |") for row in marked.splitlines()[2:4]] == [0, 1]
     assert marked.endswith("replaces it.")
+
+
+def test_thresholds_for_any_data_hold_beside_those_of_one_kind(write_lesson):
+    lesson = write_lesson(expect={"fast": {"any": {"a": {"min": 1}}, "embedded": {"b": {"min": 2}}}})
+    assert lesson.expectations("fast", real=False) == {"a": {"min": 1}, "b": {"min": 2}}
+    assert lesson.expectations("fast", real=True) == {"a": {"min": 1}}
+
+
+def test_generated_data_have_the_thresholds_of_embedded(write_lesson):
+    lesson = write_lesson(expect={"fast": {"real": {"a": {"min": 1}}, "embedded": {"b": {"min": 2}}}})
+    run = {
+        "profile": "fast",
+        "data": {"x": "generated: y"},
+        "metrics": {"a": {"value": 0}, "b": {"value": 3}},
+    }
+    assert runner.missed(lesson, run) == []

@@ -363,3 +363,38 @@ def test_the_unets_encoder_is_the_packaged_network():
 def test_instances_may_be_one_object_of_yes_and_no():
     matches = match_instances(np.array([[1, 1, 1, 0]], bool), np.array([[1, 1, 0, 0]], bool))
     assert matches.pairs.tolist() == [[1, 1]] and matches.ious.tolist() == [pytest.approx(2 / 3)]
+
+
+def test_upright_windows_are_never_turned_over():
+    ramp, mask = (
+        np.repeat(np.arange(32, dtype=np.uint8)[:, None] * 8, 32, axis=1)[None],
+        np.zeros((32, 32), np.uint8),
+    )
+    torch.manual_seed(0)
+    upright = Crops([ramp], [mask], moves(32, bend=0, light=0, upright=True), 40)
+    assert all((window[0].diff(dim=0) > 0).all() for window, _ in upright)
+    free = Crops([ramp], [mask], moves(32, bend=0, light=0), 40)
+    assert not all((window[0].diff(dim=0) > 0).all() for window, _ in free)
+
+
+def test_windows_are_normalised_and_lit():
+    grey, mask = np.full((1, 8, 8), 51, np.uint8), np.zeros((8, 8), np.uint8)
+    window, _ = Crops([grey], [mask], moves(8, bend=0, light=0), mean=0.5, std=0.25)[0]
+    assert torch.allclose(window, torch.full_like(window, (0.2 - 0.5) / 0.25))
+    torch.manual_seed(0)
+    lit = Crops([grey], [mask], moves(8, bend=0, light=0.3), 20)
+    assert len({window.mean().item() for window, _ in lit}) > 5
+
+
+def test_class_weights_count_and_ignored_pixels_do_not():
+    g = torch.Generator().manual_seed(0)
+    logits, masks = torch.randn(2, 3, 8, 8, generator=g), torch.randint(0, 3, (2, 8, 8), generator=g)
+    masks[0, :2] = 255
+    weight = torch.tensor([1.0, 5.0, 0.2])
+    wanted = torch.nn.functional.cross_entropy(logits, masks, weight, ignore_index=255)
+    torch.testing.assert_close(pixel_cross_entropy(logits, masks, weight), wanted)
+
+
+def test_half_an_overlap_matches_nothing():
+    """Two objects could claim one prediction with it."""
+    assert len(match_instances(np.array([[1, 1]]), np.array([[5, 6]])).pairs) == 0

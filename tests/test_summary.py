@@ -302,3 +302,26 @@ def test_the_whole_input_has_no_size(function):
     with ReceptiveFields(x):
         y = function(x)
     assert field_of(y) == (None, None)
+
+
+def test_frozen_weights_are_not_trainable():
+    net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    net[0].requires_grad_(False)
+    report = summary(net, (3,))
+    assert (report.parameters, report.trainable) == (26, 10)
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        (lambda x: F.max_pool2d(x, 3, 1, dilation=3), 7),
+        (lambda x: F.lp_pool2d(x, 2.0, 3, 1), 3),
+        (lambda x: F.conv_transpose2d(F.avg_pool2d(x, 2), torch.ones(1, 1, 3, 3), stride=1, dilation=2), 10),
+        (lambda x: F.interpolate(x, scale_factor=2, mode="bicubic"), 4),
+    ],
+)
+def test_receptive_field_of_rarer_functions(function, wanted):
+    x = torch.rand(1, 1, 29, 29)
+    with ReceptiveFields(x):
+        y = function(x)
+    assert field_of(y)[0] == wanted
