@@ -7,8 +7,8 @@ import math
 from course_utils.errors import TrainingError
 
 ERRORS = (
-    "loss", "error", "error_rate", "entropy", "bce", "mae", "mse", "rmse", "mape", "nll", "brier", "ece", "eer", "perplexity",
-    "distance",
+    "loss", "error", "error_rate", "cross_entropy", "bce", "mae", "mse", "rmse", "mape", "nll", "brier", "ece", "eer", "perplexity",
+    "hausdorff_distance",
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ class History:
 
 
 def lower_is_better(name: str) -> bool:
-    """Whether a smaller value of the metric is the better one: true of losses, errors and their common short names.
+    """Whether a smaller value of the metric is the better one: true of a name that ends in one of ``ERRORS``.
 
     >>> [lower_is_better(name) for name in ("valid_loss", "valid_error_rate", "valid_accuracy")]
     [True, True, False]

@@ -142,11 +142,13 @@ class Loop:
 
     def _divide(self, train):
         """A ``DataLoader`` with workers, of which each process reads its part of every batch."""
-        size, drawn = train.batch_size, _length(train.sampler)
-        if size and drawn and drawn % size and not train.drop_last:
+        batches = train.batch_sampler
+        size, drawn = getattr(batches, "batch_size", None), _length(getattr(batches, "sampler", ()))
+        if size and drawn and drawn % size and not getattr(batches, "drop_last", False):
             raise TrainingError(
                 f"{drawn} pictures in batches of {size} leave an incomplete last batch, which would be filled with pictures that "
-                f"the epoch has had. Use drop_last=True, or num_workers=0, where {self.world} processes share any batch."
+                "the epoch has had. Use drop_last=True; or num_workers=0, with which each process makes the whole batch and "
+                "keeps its share."
             )
         given = train.worker_init_fn
         train.worker_init_fn = partial(_own_numbers, self.rank, given)  # Accelerate's loader copies it

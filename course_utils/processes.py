@@ -67,7 +67,7 @@ class Share(TorchFunctionMode):
             return self._batch_norm(*args, **kwargs)
         if func in DROPOUTS and kwargs["training"] and len(args[0]) % self.here == 0:
             return self._dropout(func, *args, kwargs["p"])
-        if func in COUNTED and kwargs["reduction"] == "mean" and not args[1].is_floating_point():
+        if func in COUNTED and _is_mean(kwargs) and not args[1].is_floating_point():
             return self._counted(func, *args, **kwargs)
         return func(*args, **kwargs)
 
@@ -107,6 +107,11 @@ class Share(TorchFunctionMode):
         if bias is not None:
             out = out + bias.view(column)
         return out.to(x.dtype)
+
+
+def _is_mean(kwargs) -> bool:
+    """Whether a loss is a mean, said in today's words and not in those of torch 0.4."""
+    return kwargs["reduction"] == "mean" and kwargs["size_average"] is None and kwargs["reduce"] is None
 
 
 class _Sum(torch.autograd.Function):

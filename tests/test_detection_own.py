@@ -292,6 +292,12 @@ def test_without_parts_all_pictures_are_divided(tmp_path):
     assert [len(part) for part in parts] == [12, 4, 4] and sorted(itertools.chain(*parts)) == list(range(20))
 
 
+def test_without_a_train_the_unnamed_pictures_train(tmp_path):
+    given = yolo_folder(tmp_path, {"test": 4, "": 15})
+    train, val, test = in_parts(read_boxes(tmp_path).parts(40, seed=0))
+    assert test == given["test"] and len(val) == 3 and sorted(train + val) == given[""]
+
+
 def test_a_picture_without_a_part_is_told_where_others_have_one(tmp_path):
     given = yolo_folder(tmp_path, {"train": 10, "more": 2})
     own = read_boxes(tmp_path)
@@ -361,6 +367,45 @@ def test_lists_of_paths_give_the_parts(tmp_path, train, val):
     assert {tmp_path / item.file: item.split for item in seen} == dict(
         zip(own.paths, own.splits, strict=True)
     )
+
+
+def test_lists_of_cvat_tell_the_videos_of_the_same_names_apart(tmp_path):
+    yolo_folder(tmp_path, {"v0": 4, "v1": 4, "v2": 4})
+    for part, videos in (("train", ("v0", "v1")), ("valid", ("v2",))):
+        for video in videos:
+            for i, old in enumerate(sorted((tmp_path / "images" / video).iterdir())):
+                old.rename(old.with_name(f"{i:06}.png"))
+                (tmp_path / "labels" / video / f"{old.stem}.txt").rename(
+                    tmp_path / "labels" / video / f"{i:06}.txt"
+                )
+        lines = [f"data/images/{video}/{i:06}.png\n" for video in videos for i in range(4)]
+        (tmp_path / f"{part}.txt").write_text("".join(lines))
+    own = read_boxes(tmp_path)
+    assert own.problems == [] and own.splits == ["train"] * 8 + ["val"] * 4
+    with open(tmp_path / "valid.txt", "a") as file:
+        file.write("data/images/v0/000000.png\n")
+    told = inspect_folder(tmp_path, "detection").found("two-splits")
+    assert told.files == ("valid.txt",) and told.level == "error"
+
+
+def test_two_pictures_of_one_name_are_told_as_such_where_the_split_does_not_choose(tmp_path):
+    coco_of_splits(tmp_path, {"train": 30})
+    for side in ("left", "right"):
+        coloured(tmp_path / side / "b.png", 9)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    text = json.loads(file.read_text())
+    text["images"].append({"id": 2, "file_name": "b.png"})
+    file.write_text(json.dumps(text))
+    assert said(read_boxes(tmp_path), "2 pictures have this name: left/b.png, right/b.png")
+
+
+@pytest.mark.parametrize("width", ["inf", "nan", "-1", "wide"])
+def test_a_size_that_is_none_is_not_held_against_the_picture(root, width):
+    write_voc(root)
+    text = (root / "a.xml").read_text()
+    size = f"<size><width>{width}</width><height>80</height></size></annotation>"
+    (root / "a.xml").write_text(text.replace("</annotation>", size))
+    assert read_boxes(root).problems == []
 
 
 def test_a_file_of_a_whole_task_is_no_pascal_voc(root):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -302,7 +303,7 @@ def _xml_values(file: Path) -> list[tuple[str, int, str]]:
 
 def _stated(*sides) -> tuple[int, ...]:
     numbers = _numbers(sides)
-    return tuple(map(int, numbers)) if numbers and min(numbers) > 0 else ()
+    return tuple(map(int, numbers)) if numbers and all(0 < n < math.inf for n in numbers) else ()
 
 
 def _four(values) -> list[float] | None:

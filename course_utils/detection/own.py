@@ -14,6 +14,7 @@ from PIL import Image
 from course_utils import data
 from course_utils.data.detection import DetectionSet
 from course_utils.data.folders import read_image
+from course_utils.data.rows import split_rows, too_few
 from course_utils.detection.formats import Found, coco, voc, yolo
 from course_utils.errors import DataError
 from course_utils.inspection import voc as voc_files
@@ -25,7 +26,6 @@ LAYOUT = (
     "Expected below it: pictures, and beside them a COCO file (*.json with images, annotations, categories), "
     "Pascal VOC files (one *.xml a picture) or YOLO files (one *.txt a picture, and classes.txt or data.yaml)."
 )
-PARTS, LEAST = ("train", "val", "test"), (6, 2, 2)  # of a data set, and pictures in each
 LISTS = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml")  # name YOLO's classes
 NOTES = ("labels.txt", "license.txt", "train.txt", "val.txt", "test.txt", "trainval.txt")
 
@@ -80,26 +80,15 @@ class OwnBoxes:
     def parts(self, size: int, seed: int) -> tuple[DetectionSet, DetectionSet, DetectionSet]:
         """``train``, ``val`` and ``test``, each as :meth:`in_memory` gives it, by the splits that are given.
 
-        A part that is not given is drawn: a fifth of ``train``, or of all pictures where nothing is called so. Where something
-        is, a picture without a split is left out. Raises :class:`DataError` if fewer than 6 pictures train, or 2 are in
-        another part.
+        A part that is not given is drawn, a fifth of ``train`` each. What has no split is ``train`` where nothing else is called
+        so, and left out where something is. Raises :class:`DataError` if fewer than 6 pictures train, or 2 are in another part.
         """
-        given = np.array(self.splits if "train" in self.splits else ["train"] * len(self))
-        rows = {part: np.flatnonzero(given == part) for part in PARTS}
-        drawn = np.random.default_rng(seed).permutation(rows["train"])
-        fifth = round(0.2 * len(drawn))
-        for part in PARTS[1:]:
-            if not rows[part].size:
-                rows[part], drawn = drawn[:fifth], drawn[fifth:]
-        rows["train"] = drawn
-        if any(len(rows[part]) < least for part, least in zip(PARTS, LEAST, strict=True)):
-            there = ", ".join(f"{len(rows[part])} {part}" for part in PARTS)
-            raise DataError(
-                f"{len(self)} pictures make {there}. At least {', '.join(map(str, LEAST))} are needed; some hundred are a start."
-            )
+        rows = split_rows(self.splits, seed)
+        if told := too_few(rows):
+            raise DataError(f"{len(self)} pictures make {told}")
         every = self.in_memory(size)
-        found = tuple(every.subset(rows[part]) for part in PARTS)
-        for part, name in zip(found, PARTS, strict=True):
+        found = tuple(every.subset(rows[part]) for part in rows)
+        for part, name in zip(found, rows, strict=True):
             part.split = name
         return found
 
@@ -126,7 +115,7 @@ def read_boxes(
     files = scan(root) if pictures else folder
     found, listed = (
         _formats(files, folder, classes),
-        voc_files.lists(files, Faults()) | yolo_files.lists(folder),
+        voc_files.lists(files, Faults()) | yolo_files.lists(folder, Faults()),
     )
     problems = [Problem(*p) for p in found.problems]
     boxes, labels, sizes, splits, meant = {}, {}, {}, {}, {}

@@ -47,6 +47,12 @@ class Folder:
         """The pictures with this name, in whatever folder; the ending may be left out."""
         return self._by_name.get(_composed(name), [])
 
+    def below(self, given: str) -> str | None:
+        """The file whose path is the end of a path from elsewhere: ``data/images/a.png`` may be ``images/a.png`` here."""
+        parts = _composed(given.strip().replace("\\", "/")).split("/")
+        ends = ("/".join(parts[i:]) for i in range(len(parts)))
+        return next((self._known[end] for end in ends if end in self._known), None)
+
     def find(self, given: str, beside: str = "", split: str = "") -> tuple[str | None, str]:
         """The file that an annotation in the folder ``beside`` means by ``given``, and the reason where there is none.
 
@@ -73,7 +79,7 @@ class Folder:
         near = [len(posixpath.commonpath([posixpath.dirname(f), beside])) for f in ends]
         best = [f for f, length in zip(ends, near, strict=True) if length == max(near)]
         if split and len(best) > 1:  # instances_train2017.json means the picture in train2017/
-            best = [f for f in best if split_of(posixpath.dirname(f)) == split]
+            best = [f for f in best if split_of(posixpath.dirname(f)) == split] or best
         if len(best) == 1:
             return best[0], ""
         if best:

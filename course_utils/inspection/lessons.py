@@ -6,6 +6,7 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from course_utils.data.rows import split_rows, too_few
 from course_utils.inspection.findings import Finding, Layout, count
 
 LESSONS = {
@@ -16,8 +17,8 @@ LESSONS = {
     "medical": ("17", "a CSV table with the columns patient, label and path"),
     "driving": ("18", "images/ and masks/, directly in the folder, with the same names"),
 }
-FEWEST = {"14": 10, "15": 5, "18": 10}  # pictures
-PATIENTS = (5, 2, 4, 2)  # in all; classes, and pictures and patients in each
+FEWEST = {"15": 5, "18": 10}  # pictures
+PATIENTS = (5, 2, 5, 2)  # in all; classes, and pictures and patients in each
 LEAST = {"13": (2, 8, "class"), "16": (15, 6, "person")}  # groups, and pictures in each
 
 
@@ -47,6 +48,13 @@ def findings(layout: Layout, task: str) -> Iterator[Finding]:
             "note",
             f"lesson {lesson} would refuse it: {count(len(layout.items), 'picture')}",
             f"It needs {FEWEST[lesson]} or more; some hundred are a start.",
+        )
+    elif lesson == "14" and (told := too_few(split_rows([item.split for item in layout.items]))):
+        yield Finding(
+            "few-for-the-lesson",
+            "note",
+            f"lesson 14 would refuse it: {count(len(layout.items), 'picture')} make {told.split('.')[0]}",
+            told.split(". ")[1],
         )
     elif lesson == "17":
         yield from _patients(layout)

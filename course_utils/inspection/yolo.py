@@ -23,7 +23,8 @@ def yolo(folder: Folder) -> Layout | None:
     files = [f for f in files if posixpath.basename(f) not in ("classes.txt", "labels.txt")]
     if not files:
         return None
-    faults, items, listed = Faults(), {}, lists(folder)
+    faults, items = Faults(), {}
+    listed = lists(folder, faults)
     names, keypoints = _yolo_names(folder, faults)
     if not names and not faults.places["broken-file"]:
         faults.add("class-names", files[0], "its numbers have no names")
@@ -42,19 +43,18 @@ def yolo(folder: Folder) -> Layout | None:
     return Layout("YOLO text", "boxes", list(items.values()), faults.findings(), classes, relative=True)
 
 
-def lists(folder: Folder) -> dict[str, str]:
+def lists(folder: Folder, faults: Faults) -> dict[str, str]:
     """Picture → split, from lists of paths such as train.txt, as Ultralytics and CVAT write them."""
     found: dict[str, str] = {}
     for file in folder.ending(".txt"):
         stem = posixpath.splitext(posixpath.basename(file))[0]
         if is_split(stem) and not folder.named(stem):
-            for given in map(str.strip, lines(folder, file, Faults())):
-                path = (
-                    folder.find(given, posixpath.dirname(file))[0]
-                    or folder.find(posixpath.basename(given))[0]
-                )
-                if path:
-                    found.setdefault(path, split_of(stem))
+            for number, given in enumerate(lines(folder, file, Faults()), 1):
+                path = folder.below(given) or folder.find(given, posixpath.dirname(file))[0]
+                path = path or folder.find(posixpath.basename(given.strip()))[0]
+                if path and found.setdefault(path, split_of(stem)) != split_of(stem):
+                    note = f"{path}: {split_of(stem)}, and {found[path]} in another list"
+                    faults.add("two-splits", file, note, number)
     return found
 
 
