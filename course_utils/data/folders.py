@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +161,15 @@ def read_image(path) -> np.ndarray:
 def read_square(path, size: int) -> np.ndarray:
     """One picture as a (size, size, 3) uint8 array: :func:`read_image`, resized to a square, bilinear, antialiased."""
     return np.array(Image.fromarray(read_image(path)).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def composed(text: str) -> str:
+    """Letters with their accents in one: a Mac writes ü in a file's name as u and two dots.
+
+    >>> len("u\u0308"), len(composed("u\u0308"))
+    (2, 1)
+    """
+    return unicodedata.normalize("NFC", text)
 
 
 def shown(path: str | PurePath) -> bool:

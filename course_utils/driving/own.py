@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from course_utils.data.folders import composed
 from course_utils.data.rows import chosen_rows
 from course_utils.data.segmentation import IGNORE, MaskSet
 from course_utils.detection.own import OwnBoxes, Problem, read_boxes
 from course_utils.driving.boxes import SMALLEST, THINGS, component_boxes
 from course_utils.driving.sequences import sequence
 from course_utils.errors import DataError
-from course_utils.segmentation.folders import mask_folder, stem_of
+from course_utils.segmentation.folders import mask_folder
 
 LAYOUT = (
     "Boxes stand in boxes/ beside images/ and masks/: a COCO file (*.json), Pascal VOC files (one *.xml a picture) or YOLO "
@@ -122,7 +123,7 @@ def _with(data: DrivingSet, own: OwnBoxes, root: Path, shape) -> DrivingSet:
     """The frames with the boxes of ``own``, scaled as the pictures were."""
     data.things, problems, places = own.classes, list(own.problems), {n: i for i, n in enumerate(data.names)}
     for picture, size, boxes, labels in zip(own.paths, own.sizes, own.boxes, own.labels, strict=True):
-        i = places.get(stem_of(picture))
+        i = places.get(composed(picture.stem))
         if i is None:
             problems.append(Problem(picture, 1, "it has boxes, but no mask in masks/; left out"))
             continue
@@ -133,11 +134,11 @@ def _with(data: DrivingSet, own: OwnBoxes, root: Path, shape) -> DrivingSet:
             problems.append(Problem(picture, 1, told))
         data.boxes[i] = torch.cat([data.boxes[i], scaled[seen]])
         data.labels[i] = torch.cat([data.labels[i], labels[seen]])
-    named = {stem_of(picture) for picture in own.paths}
+    named = {composed(picture.stem) for picture in own.paths}
     problems += [
         Problem(file, 1, "no file of boxes names it; it counts as a picture without boxes")
         for file in sorted((root / "images").iterdir())
-        if stem_of(file) in places and stem_of(file) not in named
+        if composed(file.stem) in places and composed(file.stem) not in named
     ]
     data.problems = problems
     return data

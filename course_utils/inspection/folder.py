@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.data.folders import SPLIT, shown
+from course_utils.data.folders import SPLIT, composed, shown
 from course_utils.errors import DataError
 from course_utils.inspection.findings import TASKS, Finding, Place, count
 from course_utils.inspection.pictures import DICOM, is_picture
@@ -32,12 +31,12 @@ class Folder:
         self.dicoms = [file for file in self.files if _is_dicom(self.root, file)]
         dicoms = set(self.dicoms)
         self.pictures = [file for file in self.files if is_picture(file) or file in dicoms]
-        self._known = {_composed(file): file for file in self.files}
+        self._known = {composed(file): file for file in self.files}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for file in self.pictures:
             name = posixpath.basename(file)
             for known in {name, posixpath.splitext(name)[0]}:
-                self._by_name[_composed(known)].append(file)
+                self._by_name[composed(known)].append(file)
 
     def ending(self, *endings: str) -> list[str]:
         """The files whose names end so, in lower case."""
@@ -45,11 +44,11 @@ class Folder:
 
     def named(self, name: str) -> list[str]:
         """The pictures with this name, in whatever folder; the ending may be left out."""
-        return self._by_name.get(_composed(name), [])
+        return self._by_name.get(composed(name), [])
 
     def below(self, given: str) -> str | None:
         """The file whose path is the end of a path from elsewhere: ``data/images/a.png`` may be ``images/a.png`` here."""
-        parts = _composed(given.strip().replace("\\", "/")).split("/")
+        parts = composed(given.strip().replace("\\", "/")).split("/")
         ends = ("/".join(parts[i:]) for i in range(len(parts)))
         return next((self._known[end] for end in ends if end in self._known), None)
 
@@ -60,8 +59,8 @@ class Folder:
         ending; of several the one nearest to the annotation, and of those the one in a folder of the ``split``. Of an
         absolute path outside the root only the name is used: nothing outside the root is ever opened.
         """
-        text = _composed(given.strip().replace("\\", "/"))
-        root = _composed(self.root.absolute().as_posix())
+        text = composed(given.strip().replace("\\", "/"))
+        root = composed(self.root.absolute().as_posix())
         if "\0" in text:
             return None, "its path holds a zero byte"
         if text.startswith(root + "/"):
@@ -69,7 +68,7 @@ class Folder:
         foreign = text.startswith("/") or re.match(r"[A-Za-z]:/", text)
         if foreign:
             text = posixpath.basename(text)
-        inside = [posixpath.normpath(posixpath.join(folder, text)) for folder in (_composed(beside), "")]
+        inside = [posixpath.normpath(posixpath.join(folder, text)) for folder in (composed(beside), "")]
         for path in inside:
             if path in self._known:
                 return self._known[path], ""
@@ -88,14 +87,7 @@ class Folder:
 
 
 def _ends(file: str, text: str) -> bool:
-    return any(
-        f"/{path}".endswith(f"/{text}") for path in map(_composed, (file, posixpath.splitext(file)[0]))
-    )
-
-
-def _composed(text: str) -> str:
-    """Letters with their accents in one: a Mac writes ü in a file's name as u and two dots."""
-    return unicodedata.normalize("NFC", text)
+    return any(f"/{path}".endswith(f"/{text}") for path in map(composed, (file, posixpath.splitext(file)[0])))
 
 
 def scan(path: str | Path) -> Folder:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import unicodedata
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from course_utils.data.folders import composed
 from course_utils.inspection.findings import Finding, Item, Layout, Place, count
 from course_utils.inspection.folder import Folder, split_of
 from course_utils.inspection.pictures import Picture
@@ -48,9 +48,8 @@ class Key(NamedTuple):
 
 def pairs(folder: Folder) -> Layout | None:
     """Understand ``images/`` and ``masks/`` (also ``train/`` and ``trainannot/``, ``a.png`` and ``a_mask.png``)."""
-    keys = {
-        file: _key(file) for file in folder.pictures if not file.startswith("boxes/")
-    }  # lesson 18 reads no picture there
+    # What lies in boxes/ are labels to lesson 18, and pictures beside them are none of its frames.
+    keys = {file: _key(file) for file in folder.pictures if not file.startswith("boxes/")}
     # Where a folder tells the masks, names do not: images/eye_L.png is a left eye.
     in_folders = any(key.in_folder for key in keys.values())
     pictures, masks, twice, renamed = {}, {}, [], []
@@ -222,7 +221,7 @@ def _classes(masks: Mapping[str, Mask], owners: Mapping[str, Item], declared: Ma
 
 def _key(file: str) -> Key:
     *folders, name = file.split("/")
-    stem = unicodedata.normalize("NFC", posixpath.splitext(name)[0])
+    stem = composed(posixpath.splitext(name)[0])
     parts, in_folder = [], False
     for folder in folders:
         if match := IN_FOLDER.match(folder):

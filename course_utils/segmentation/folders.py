@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from PIL import Image, ImageOps
 
 from course_utils import data
-from course_utils.data.folders import EXTENSIONS, read_image
+from course_utils.data.folders import EXTENSIONS, composed, read_image
 from course_utils.data.rows import chosen_rows
 from course_utils.errors import DataError
 from course_utils.segmentation.metrics import IGNORE
@@ -179,15 +178,10 @@ def _coded(mask, declared, classes, file, wrong) -> np.ndarray:
     return codes[place.reshape(mask.shape[:2])].astype(np.uint8)
 
 
-def stem_of(file: Path) -> str:
-    """Its name without ending, letters with their accents in one: a Mac writes ü as u and two dots."""
-    return unicodedata.normalize("NFC", file.stem)
-
-
 def _by_stem(folder: Path, wrong: list[str]) -> dict[str, Path]:
     found = {}
     for file in sorted(filter(_shown, folder.iterdir())):
-        stem = stem_of(file)
+        stem = composed(file.stem)
         if stem in found:
             wrong.append(f"{_name(file)}: {_name(found[stem])} has the same name; keep one of them")
         found.setdefault(stem, file)
