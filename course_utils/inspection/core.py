@@ -107,11 +107,8 @@ def recognise(folder: Folder, task: str) -> Layout:
 def add_boxes(folder: Folder, layout: Layout) -> None:
     """Give the pictures of a layout with masks the boxes that stand in ``boxes/``, where lesson 18 reads them."""
     items = {item.file: item for item in layout.items}
-    inner = Folder(
-        folder.root,
-        [f for f in folder.files if f in items or (f.startswith("boxes/") and f not in folder.pictures)],
-        [],
-    )
+    labels = {file for file in folder.files if file.startswith("boxes/")} - set(folder.pictures)
+    inner = Folder(folder.root, [file for file in folder.files if file in items or file in labels], [])
     found = next((read for name in WITH_BOXES if (read := FORMATS[name](inner))), None)
     if found is None:
         return

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from course_utils.data.rows import split_rows, too_few
-from course_utils.inspection.findings import Finding, Layout, count
+from course_utils.inspection.findings import Finding, Item, Layout, count
 
 LESSONS = {
     "classification": ("13", "one sub-folder for each class, directly in the folder"),
@@ -32,52 +32,42 @@ def findings(layout: Layout, task: str) -> Iterator[Finding]:
             f"lesson {lesson} would refuse it: {why}",
             f"For that lesson bring it into the form: {wanted}. For a training of your own it may stay as it is.",
         )
-    elif lesson in LEAST:
+    elif few := _few(layout, lesson):
+        yield Finding("few-for-the-lesson", "note", f"lesson {lesson} would refuse it: {few[0]}", few[1])
+
+
+def _few(layout: Layout, lesson: str) -> tuple[str, str] | None:
+    """What there is too little of, and how much the lesson needs."""
+    items = layout.items
+    if lesson in LEAST:
         groups, pictures, kind = LEAST[lesson]
-        counts = Counter(item.label for item in layout.items)
+        counts = Counter(item.label for item in items)
         if len(counts) < groups or min(counts.values()) < pictures:
-            yield Finding(
-                "few-for-the-lesson",
-                "note",
-                f"lesson {lesson} would refuse it: {count(len(counts), kind)}, the smallest of {count(min(counts.values()), 'picture')}",
-                f"It needs {groups} or more, with {count(pictures, 'picture')} of each or more.",
-            )
-    elif len(layout.items) < FEWEST.get(lesson, 0):
-        yield Finding(
-            "few-for-the-lesson",
-            "note",
-            f"lesson {lesson} would refuse it: {count(len(layout.items), 'picture')}",
-            f"It needs {FEWEST[lesson]} or more; some hundred are a start.",
-        )
-    elif lesson == "14" and (told := too_few(split_rows([item.split for item in layout.items]))):
-        yield Finding(
-            "few-for-the-lesson",
-            "note",
-            f"lesson 14 would refuse it: {count(len(layout.items), 'picture')} make {told.split('.')[0]}",
-            told.split(". ")[1],
-        )
-    elif lesson == "17":
-        yield from _patients(layout)
+            there = f"{count(len(counts), kind)}, the smallest of {count(min(counts.values()), 'picture')}"
+            return there, f"It needs {groups} or more, with {count(pictures, 'picture')} of each or more."
+    if len(items) < FEWEST.get(lesson, 0):
+        return count(len(items), "picture"), f"It needs {FEWEST[lesson]} or more; some hundred are a start."
+    if lesson == "14" and (told := too_few(split_rows([item.split for item in items]))):
+        there, _, needed = told.partition(". ")
+        return f"{count(len(items), 'picture')} make {there}", needed
+    return _few_patients(items) if lesson == "17" else None
 
 
-def _patients(layout: Layout) -> Iterator[Finding]:
+def _few_patients(items: list[Item]) -> tuple[str, str] | None:
     least, classes, pictures, patients = PATIENTS
     by_label: dict[str, list[str]] = defaultdict(list)
-    for item in layout.items:
+    for item in items:
         if item.split != "test":
             by_label[item.label.strip()].append(item.groups["patient"])
-    kept = [
-        people for people in by_label.values() if len(people) >= pictures and len(set(people)) >= patients
-    ]
-    everybody = {person for people in kept for person in people}
-    if len(kept) < classes or len(everybody) < least:
-        yield Finding(
-            "few-for-the-lesson",
-            "note",
-            f"lesson 17 would refuse it: {count(len(kept), 'class')} of {pictures} pictures and {patients} patients or more, "
-            f"{count(len(everybody), 'patient')} in them",
-            f"It needs {classes} such classes or more, and {least} patients or more, the part called test aside.",
-        )
+    kept = [who for who in by_label.values() if len(who) >= pictures and len(set(who)) >= patients]
+    everybody = set().union(*kept)
+    if len(kept) >= classes and len(everybody) >= least:
+        return None
+    there = f"{count(len(kept), 'class')} of {pictures} pictures and {patients} patients or more, {count(len(everybody), 'patient')} in them"
+    return (
+        there,
+        f"It needs {classes} such classes or more, and {least} patients or more, the part called test aside.",
+    )
 
 
 def _refused(layout: Layout, lesson: str) -> str:
