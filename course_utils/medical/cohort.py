@@ -21,18 +21,20 @@ LAYOUT = (
 
 
 class Cohort:
-    """Pictures of patients on disk: ``paths``, ``targets`` (N,) into ``classes``, ``patients`` (N,), and ``problems`` in words."""
+    """Pictures of patients on disk: ``paths``, ``targets`` (N,) into ``classes``, ``patients`` (N,), ``splits`` (N,),
+    and ``problems`` in words. A split is ``train``, ``val``, ``test``, or an empty text where none is given.
+    """
 
-    def __init__(self, paths, targets, classes, patients, problems: list[str], name: str, splits=()):
-        self.paths, self.targets, self.patients = list(paths), np.asarray(targets), np.asarray(patients)
-        self.splits = np.array(list(splits) or [""] * len(self.paths))
+    def __init__(self, paths, targets, classes, patients, splits, problems: list[str], name: str):
+        self.paths, self.targets = list(paths), np.asarray(targets)
+        self.patients, self.splits = np.asarray(patients), np.asarray(splits)
         self.classes, self.problems, self.name = tuple(classes), list(problems), name
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def in_memory(self, size: int) -> DataSet:
-        """All pictures as (N, 3, size, size) uint8, squeezed to a square; ``extra["patient"]`` keeps the patients.
+        """All pictures as (N, 3, size, size) uint8, squeezed to a square; ``extra`` keeps ``patient`` and ``split``.
 
         A DICOM slice is rescaled and windowed by its header, or over its own range, padding aside, where the header has no window.
         """
@@ -41,12 +43,8 @@ class Cohort:
             picture = Image.fromarray(_pixels(path)).convert("RGB")
             images[i] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
         pictures = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        built = DataSet(
-            pictures,
-            torch.from_numpy(self.targets),
-            self.classes,
-            {"patient": self.patients, "split": self.splits},
-        )
+        extra = {"patient": self.patients, "split": self.splits}
+        built = DataSet(pictures, torch.from_numpy(self.targets), self.classes, extra)
         built.name, built.split, built.source = self.name, "all", "own pictures"
         data.remember(built.name, built.source)
         return built
@@ -88,9 +86,9 @@ def read_cohort(path: str | Path) -> Cohort:
         [classes.index(item.label.strip()) for item in kept],
         classes,
         [item.groups["patient"] for item in kept],
+        [item.split for item in kept],
         problems,
         folder.root.resolve().name,
-        [item.split for item in kept],
     )
 
 
