@@ -141,10 +141,8 @@ class TensorLoader(BatchLoader):
         rows = slice(first, first + self.batch_size)
         if order is None:
             # Copies, as the rows in another order are: a layer may work in place.
-            images, targets = (
-                self.images[rows].clone(),
-                None if self.targets is None else self.targets[rows].clone(),
-            )
+            images = self.images[rows].clone()
+            targets = None if self.targets is None else self.targets[rows].clone()
         else:
             images = self.images.index_select(0, order[rows])
             targets = None if self.targets is None else self.targets.index_select(0, order[rows])

@@ -19,8 +19,8 @@ class Share(TorchFunctionMode):
 
     Inside ``with share:``, :func:`total` and :func:`weighted` count over all processes, and so does batch normalisation: as
     ``nn.SyncBatchNorm``, but on processors too, and in every layer that calls ``F.batch_norm``. Dropout draws as for the
-    whole batch; cross-entropy means over what has a target, by its class weight. A loss that is a mean over pictures, times ``scale``, then has as its mean over the processes the loss of
-    the whole batch. ``divided``: the loader has cut the batch itself, into parts of as many ``pictures``.
+    whole batch; cross-entropy is the mean over all targets that count, with their class weights. A loss that is a mean over
+    pictures, times ``scale``, then has as its mean over the processes the loss of the whole batch. ``divided``: the loader has cut the batch itself, into parts of as many ``pictures``.
 
     >>> share = Share(5, rank=1, world=2)
     >>> share.of(torch.arange(5), {"number": torch.arange(5)})
@@ -110,7 +110,7 @@ class Share(TorchFunctionMode):
 
 
 def _is_mean(kwargs) -> bool:
-    """Whether a loss is a mean, said in today's words and not in those of torch 0.4."""
+    """Whether a loss is asked for as a mean, and not by the deprecated ``size_average`` and ``reduce``, which come first."""
     return kwargs["reduction"] == "mean" and kwargs["size_average"] is None and kwargs["reduce"] is None
 
 

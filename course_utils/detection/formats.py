@@ -17,7 +17,7 @@ from course_utils.errors import DataError
 
 
 class PictureRow(NamedTuple):
-    """A picture that a file names, at a line."""
+    """A picture that a file names, at a line, with the width and height that it states, if any."""
 
     file: Path
     line: int
@@ -106,12 +106,8 @@ def voc(files: Sequence[Path], classes: Sequence[str] | None = None) -> Found:
             found.problems.append((file, getattr(error, "lineno", 1), f"not XML ({error}); left out"))
             continue
         named = next((v for path, _, v in values if path == "annotation/filename" and v), file.stem)
-        size = {path: v for path, _, v in values if path.startswith("annotation/size/")}
-        found.pictures.append(
-            PictureRow(
-                file, 1, named, _stated(*map(size.get, ("annotation/size/width", "annotation/size/height")))
-            )
-        )
+        size = {path.removeprefix("annotation/size/"): value for path, _, value in values}
+        found.pictures.append(PictureRow(file, 1, named, _stated(size.get("width"), size.get("height"))))
         thing: dict[str, str] = {}
         for path, line, value in values:
             if path == "annotation/object":  # comes after its parts: a closing tag

@@ -104,8 +104,8 @@ def read_boxes(
     A box that leaves its picture is cut at the edge; one without area, of an unknown class or of a picture that is missing or
     damaged is left out, and so are COCO's crowds and what Pascal VOC marks as difficult. A picture below ``path`` that no file
     names is left out too: one that shows nothing needs an empty entry. Each such case is a :class:`Problem` with file and line.
-    Hidden files are skipped. A split is the one that ``course inspect`` tells: by folders, by the name of a COCO file, by Pascal
-    VOC's lists. ``classes`` fixes the names of a Pascal VOC set; by default they are those that occur.
+    Hidden files are skipped. A split is the one that ``course inspect`` tells: by folders, by the name of a COCO file, by
+    Pascal VOC's lists, by lists of paths. ``classes`` fixes the names of a Pascal VOC set; by default they are those that occur.
     Raises :class:`DataError` if there is no usable box. Lesson 14.
     """
     root = Path(path).expanduser()
@@ -113,10 +113,8 @@ def read_boxes(
         raise DataError(f"DATA_DIR {str(path)!r} is {'a file' if root.exists() else 'not there'}. {LAYOUT}")
     folder = scan(pictures or root)
     files = scan(root) if pictures else folder
-    found, listed = (
-        _formats(files, folder, classes),
-        voc_files.lists(files, Faults()) | yolo_files.lists(folder, Faults()),
-    )
+    found = _formats(files, folder, classes)
+    listed = voc_files.lists(files, Faults()) | yolo_files.lists(folder, Faults())
     problems = [Problem(*p) for p in found.problems]
     boxes, labels, sizes, splits, meant = {}, {}, {}, {}, {}
     for row in found.pictures:
@@ -184,9 +182,8 @@ def _formats(labels: Folder, pictures: Folder, classes) -> Found:
 def _is_note(file: Path, pictures: Folder) -> bool:
     """Whether a text is about the whole folder, and not about a picture of its name."""
     name = file.name.lower()
-    return (name in NOTES or name.startswith("readme") or is_split(file.stem)) and not pictures.named(
-        file.stem
-    )
+    note = name in NOTES or name.startswith("readme") or is_split(file.stem)
+    return note and not pictures.named(file.stem)
 
 
 def _picture(row, folder: Folder, root: Path, problems) -> Path | None:

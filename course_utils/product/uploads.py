@@ -41,7 +41,8 @@ def read_upload(body: bytes, channels: int, limits: Limits = Limits()) -> np.nda
 
     The size of the picture is read from the file's header; pixels are decoded only when it is within ``limits``. So a
     *decompression bomb*, a small file that unfolds to gigabytes, costs nothing. Of a JPEG's EXIF data 64 KB
-    are read and of its list of further pictures nothing: their entries may all claim the same bytes. Raises :class:`UploadError`: 413 too large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
+    are read and of its list of further pictures nothing: their entries may all claim the same bytes.
+    Raises :class:`UploadError`: 413 too large, 415 no PNG or JPEG of 8 bits, 422 empty, damaged or too small. Lesson 20.
 
     >>> read_upload(b"GIF89a", 1)
     Traceback (most recent call last):

@@ -22,9 +22,8 @@ def pixel_cross_entropy(
     True
     """
     masks = masks.long()
-    if (
-        processes.Share.active or (masks != ignore).any()
-    ):  # of several processes one may have no pixel that counts
+    # Of several processes one may have no pixel that counts, and still takes part.
+    if processes.Share.active or (masks != ignore).any():
         return F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore)
     return logits.sum() * 0  # torch gives 0 / 0
 
