@@ -88,6 +88,15 @@ def plain(value) -> Any:
     return value
 
 
+def with_dtype(value) -> tuple[Any, str]:
+    """An answer and the name of its type, for exercises whose result must have a certain one: an ``observe``.
+
+    >>> with_dtype(np.uint8([3]))[1], with_dtype([3])[1]
+    ('uint8', 'list')
+    """
+    return value, str(getattr(value, "dtype", type(value).__name__))
+
+
 def shown(value, limit: int = 12, width: int = 160) -> str:
     """A short text for a value, in code quotes; a large array is named by its shape.
 

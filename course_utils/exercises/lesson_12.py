@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_utils.exercises.bank import Case, Exercise, Mistake
+from course_utils.exercises.compare import with_dtype
 
 
 def cam(maps, gradients):
@@ -108,10 +109,6 @@ def _cubes(x):
 
 def _bent(x):
     return np.where(x > 1, 2 * x, 0.5)
-
-
-def _with_dtype(x):
-    return x, str(getattr(x, "dtype", type(x).__name__))
 
 
 def _box(x, eps):
@@ -440,7 +437,7 @@ EXERCISES = [
             Case(np.array([[120.7, 50.2], [255.9, -3.0]]), np.uint8([[122, 70], [252, 1]]), 12),
             Case(np.array([30.49, 31.0, 28.7]), np.uint8([30, 30, 30]), 2),
         ],
-        observe=_with_dtype,
+        observe=with_dtype,
         mistakes=[
             Mistake(
                 lambda z, x, e: np.clip(np.round(z), x - np.uint8(e), x + np.uint8(e)).astype(np.uint8),

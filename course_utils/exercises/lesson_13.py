@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.exercises.bank import Case, Exercise, Mistake
+from course_utils.exercises.compare import with_dtype
 
 
 def without_twins(train, test, group):
@@ -76,10 +77,6 @@ def _around(middle, spread):
 def _standardised(picture, correction):
     x = torch.as_tensor(picture).float()  # one grey for all pixels raises: there answers differ
     return ((x - x.mean()) * (1 / x.std(correction=correction).item()))[None, None]
-
-
-def _with_type(x):
-    return x, str(getattr(x, "dtype", type(x).__name__))
 
 
 def _two_columns(p):
@@ -388,7 +385,7 @@ EXERCISES = [
         id="13.7",
         title="Prepare one picture for the network",
         reference=prepare_one,
-        observe=_with_type,
+        observe=with_dtype,
         cases=[
             Case(np.array([[0, 255], [51, 102]], np.uint8)),
             Case(np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)),
