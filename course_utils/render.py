@@ -51,7 +51,10 @@ def render(lesson: Lesson, progress: bool = True) -> Path:
 
 
 def stripped(nb):
-    """Remove what changes from run to run and says nothing: timestamps, papermill's notes, kernel details."""
+    """Remove what changes from run to run and says nothing: timestamps, papermill's notes, kernel details, where a print was cut."""
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+
+    nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})
     course = dict(nb["metadata"]["course"], code_hash=notebooks.code_hash(nb))
     nb["metadata"] = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "course": course}
     for cell in nb["cells"]:

@@ -1,5 +1,6 @@
 """Every notebook has the skeleton of the course, current outputs, and prose without measured numbers."""
 
+import itertools
 import re
 import statistics
 from pathlib import Path
@@ -130,6 +131,11 @@ def test_outputs_are_current_and_clean(lesson):
     assert lesson.path.stat().st_size <= render.MAX_BYTES
     for out in outputs(nb):
         assert len(str(out.get("text", "")).splitlines()) <= 40, "a wall of output"
+    for cell in code_cells(nb):
+        streams = [out.get("name") for out in cell.outputs]
+        assert all(a is None or a != b for a, b in itertools.pairwise(streams)), (
+            "what one cell prints is cut in two"
+        )
 
 
 @each_lesson
