@@ -192,7 +192,7 @@ class Mixup:
 class CutMix(Mixup):
     """Batch hook: paste a rectangle of another image of the batch into each, and mix the targets by its area.
 
-    Same shapes and generators as :class:`Mixup`. Yun et al., 2019; lesson 09.
+    Same shapes and generators as :class:`Mixup`. Yun et al., 2019.
     """
 
     def __call__(self, images, targets):

@@ -1,4 +1,4 @@
-"""The command line: ``course list | run | render | data | doctor | inspect | new | faces | results``."""
+"""The command line: ``course list | run | render | data | doctor | inspect | new | faces | shards | results``."""
 
 from __future__ import annotations
 

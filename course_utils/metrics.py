@@ -1,6 +1,6 @@
 """Numbers that judge a classifier, with their uncertainty. NumPy arrays, lists or tensors in, floats out.
 
-Heavier metrics (AUROC, mAP, panoptic quality) come from torchmetrics. Lesson 09 explains intervals, lesson 06
+Heavier metrics (AUROC, mAP, panoptic quality) come from torchmetrics. Lesson 09 explains intervals, lesson 13
 calibration.
 """
 

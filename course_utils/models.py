@@ -111,7 +111,7 @@ class SmallCNN(nn.Module):
     """Three 3×3 convolutions with batch normalisation, two halvings, global average pooling and a linear layer.
 
     x: (N, in_channels, H, W) float, H and W from 4 → logits (N, num_classes). About ``90·width²`` weights, made for
-    images of 8 to 32 pixels. Lesson 05.
+    images of 8 to 32 pixels. Lesson 00 trains it first.
 
     >>> SmallCNN(num_classes=10)(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])

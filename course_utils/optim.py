@@ -53,7 +53,7 @@ def _layers(child: nn.Module):
 def cosine(warmup: float = 0.1, end: float = 0.0):
     """A schedule for ``Trainer(scheduler=...)``: a linear rise over ``warmup`` of the steps, then a half cosine.
 
-    Each group's learning rate is multiplied by a factor that rises to 1 and falls to ``end``. Lesson 09;
+    Each group's learning rate is multiplied by a factor that rises to 1 and falls to ``end``. Lesson 08;
     Loshchilov and Hutter, 2017.
 
     >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)

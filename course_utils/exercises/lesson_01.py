@@ -329,7 +329,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda f, s: scipy.signal.convolve2d(f, s)[::-1, ::-1],
-                "The result is turned by 180°: right for true convolutions, but `correlate` lays the kernel down as it is.",
+                "The result is turned by 180°. `convolve2d` of the two is the answer as it stands, for correlations as for true convolutions.",
             ),
             Mistake(
                 lambda f, s: scipy.signal.convolve2d(f, s, "same"),

@@ -619,7 +619,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda n, k, s: (lambda t: (t // 2, t - t // 2))(max(k - s, 0)),
-                "That is right where the stride divides n. Else the last window starts later or earlier: use out.",
+                "That is right where the stride divides n. Else the last window starts later and needs less padding: use out.",
             ),
             Mistake(
                 lambda n, k, s: same_padding(n, k, s)[::-1],

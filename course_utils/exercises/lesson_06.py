@@ -372,7 +372,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda p, g: (1 - p) ** g / p - g * (1 - p) ** (g - 1) * np.log(p),
-                "That is the slope in p. The chain rule adds the factor dp/dz = p (1 - p).",
+                "That is the pull on p, minus the slope in p. The chain rule adds the factor dp/dz = p (1 - p).",
             ),
             Mistake(
                 lambda p, g: (1 - p) ** g * ((1 - p) + g * p * np.log(p)),
@@ -384,7 +384,7 @@ EXERCISES = [
             ),
             Mistake(
                 lambda p, g: -((1 - p) ** g) * np.log(p),
-                "That is the loss itself. Asked for is its slope in z.",
+                "That is the loss itself. Asked for is minus its slope in z.",
             ),
             Mistake(
                 lambda p, g: (1 - p) ** g * ((1 - p) - g * np.log(p)),

@@ -19,8 +19,8 @@ def cost_ratio(k, t, c):
 def residual(x, w1, w2, projection=None, stride=1):
     inner = F.relu(F.conv2d(x, w1, stride=stride, padding=1))
     branch = F.conv2d(inner, w2, padding=1)
-    shortcut = x if projection is None else F.conv2d(x, projection, stride=stride)
-    return F.relu(branch + shortcut)
+    skip = x if projection is None else F.conv2d(x, projection, stride=stride)
+    return F.relu(branch + skip)
 
 
 def squeeze_excite(x, w1, b1, w2, b2):
@@ -264,11 +264,11 @@ EXERCISES = [
             ),
             Mistake(
                 _no_shortcut,
-                "That is a plain block: the shortcut is not added.",
+                "That is a plain block: the skip is not added.",
             ),
             Mistake(
                 _activated_shortcut,
-                "The shortcut goes through a ReLU of its own. It is added as it is: that is what lets the signal through.",
+                "The skip goes through a ReLU of its own. It is added as it is: that is what lets the signal through.",
             ),
             Mistake(
                 _second_stride,
@@ -276,14 +276,14 @@ EXERCISES = [
             ),
             Mistake(
                 _full_size_shortcut,
-                "At stride 2 the branch and the shortcut get different sizes. The stride belongs to the first convolution "
+                "At stride 2 the branch and the skip get different sizes. The stride belongs to the first convolution "
                 "and to the projection, to nothing else.",
             ),
         ],
         hints=(
-            "Write the branch first: convolution, ReLU, convolution. Then the shortcut, then one line that joins them.",
+            "Write the branch first: convolution, ReLU, convolution. Then the skip, then one line that joins them.",
             "`F.conv2d(x, w1, stride=stride, padding=1)`; the second without stride; the projection with stride and without padding.",
-            "The last line is `return F.relu(branch + shortcut)`.",
+            "The last line is `return F.relu(branch + skip)`.",
         ),
     ),
     Exercise(

@@ -81,7 +81,7 @@ def balance(layout: Layout, faces: bool = False) -> Iterator[Finding]:
             "uneven",
             "warning",
             f"the classes are uneven: {most} has {sizes[most]:,} pictures, {least} {sizes[least]:,}",
-            "Report balanced accuracy or per-class recall, split by class, and weight the loss or the sampling (lesson 09).",
+            "Report balanced accuracy or per-class recall, split by class, and choose the threshold or weight the loss (lessons 06 and 19).",
         )
     if faces:
         return

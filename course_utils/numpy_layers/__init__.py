@@ -4,7 +4,7 @@ Each layer is two functions without state: ``y = layer(x, …)`` and ``layer_bac
 gradient of the loss by y, then exactly the arguments of ``layer``, and returns the gradient of each of its arrays in
 their order. Names, order and defaults of the arguments are those of ``torch.nn.functional``. Stride, padding, dilation
 and kernel_size are an int or a pair (rows, columns). Arrays are NumPy's, of floats; floats of one dtype keep it. A wrong
-array raises :class:`~course_utils.errors.LayerError`, which quotes it. Lessons 01–05 and 07 teach these layers.
+array raises :class:`~course_utils.errors.LayerError`, which quotes it. Lessons 01 to 07 teach these layers.
 
 >>> import numpy as np
 >>> from course_utils import numpy_layers as nl

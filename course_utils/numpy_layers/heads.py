@@ -49,7 +49,7 @@ def softmax(logits):
 def softmax_backward(dy, logits):
     """Pull ``dy`` back through softmax: each row's ``y * (dy - sum of dy * y)``.
 
-    dy: (N, K) → dlogits: (N, K), each row summing to 0. Lesson 05.
+    dy: (N, K) → dlogits: (N, K), each row summing to 0. Lesson 07.
 
     >>> softmax_backward(np.array([[1.0, 0.0]]), np.zeros((1, 2)))
     array([[ 0.25, -0.25]])

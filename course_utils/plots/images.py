@@ -154,7 +154,8 @@ def annotated_matrix(
     """Draw a small matrix ``(H, W)`` as cells with their numbers, as for a kernel and the pixels below it.
 
     ``fmt`` is a format such as ``".2f"``; by default whole numbers are bare and others have two digits.
-    ``highlight`` frames cells: ``(row, column, height, width)``, or a list of such. At most 400 cells.
+    A cell that is nan stays empty. ``highlight`` frames cells: ``(row, column, height, width)``, or a list of such. At
+    most 400 cells.
 
     >>> annotated_matrix([[1, 0], [0, 1]], title="kernel").get_title()
     'kernel'
@@ -165,7 +166,7 @@ def annotated_matrix(
             f"a has shape {a.shape}. Valid: (H, W) with at most 400 cells; use image() for more."
         )
     fmt = fmt or ("d" if a.dtype.kind in "biu" else ".0f" if np.all(a == np.round(a)) else ".2f")
-    texts = [[format(int(v) if fmt == "d" else float(v), fmt) for v in row] for row in a]
+    texts = [["" if v != v else format(int(v) if fmt == "d" else float(v), fmt) for v in row] for row in a]
     texts = [[re.sub(r"^-(0(\.0*)?%?)$", r"\1", text) for text in row] for row in texts]
     longest = max(len(t) for row in texts for t in row)
     cell = max(0.42, 0.1 * longest + 0.16)

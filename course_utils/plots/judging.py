@@ -50,7 +50,7 @@ def reliability(probabilities, targets, bins: int = 10, title: str = "") -> np.n
     """Draw how often a classifier is right at each confidence, above how often it has that confidence.
 
     ``probabilities``: ``(N, K)``, or ``(N,)`` for the positive class of two; ``targets``: ``(N,)`` class numbers.
-    Returns the two axes, ``(2,)``. A calibrated classifier lies on the diagonal. Lesson 06; Guo et al. (2017).
+    Returns the two axes, ``(2,)``. A calibrated classifier lies on the diagonal. Lesson 13; Guo et al. (2017).
 
     >>> axes = reliability([[0.8, 0.2], [0.3, 0.7]], [0, 1])
     >>> axes[0].get_ylabel()
