@@ -49,6 +49,7 @@ HEAD = """# Benchmarks
 Made by `make bench`. Times are medians; a ratio is the median over the rounds of a time divided by the reference's in the
 same round, with the quartiles over the rounds (of three rounds, the smallest and the largest). Where they lie on both sides of 1,
 no difference was found, and the medians may even point the other way. A row with n = 1 is one run and has no spread.
+In the figure it is hollow; squares are rows in which the course is the reference.
 
 ![Ratio of each contender to its reference, with quartiles, on a logarithmic axis](benchmarks.png)
 """
@@ -93,7 +94,7 @@ def cells(row: dict) -> list[str]:
 
 
 def plot(stored: dict[str, dict], file: Path) -> None:
-    """All ratios to a reference on one logarithmic axis."""
+    """All ratios to a reference on one logarithmic axis; squares where the course is the reference, hollow where n is 1."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -111,13 +112,17 @@ def plot(stored: dict[str, dict], file: Path) -> None:
     figure, ax = plt.subplots(figsize=(9, 1.2 + 0.3 * len(rows)), layout="constrained")
     for y, row in enumerate(reversed(rows)):
         low, high = row.get("ratio_low") or row["ratio"], row.get("ratio_high") or row["ratio"]
-        ax.plot([low, high], [y, y], "-", color=COLOURS[0], linewidth=2)
-        ax.plot(row["ratio"], y, "o", color=COLOURS[0])
+        marker, colour = ("s", COLOURS[1]) if row["to"] == "course" else ("o", COLOURS[0])
+        ax.plot([low, high], [y, y], "-", color=colour, linewidth=2)
+        ax.plot(row["ratio"], y, marker, color=colour, markerfacecolor="white" if row["n"] == 1 else colour)
     ax.axvline(1, color="grey", linestyle=":")
     ax.set_yticks(
         range(len(rows)), [f"{r['case']}: {r['contender']} / {r['to']}" for r in reversed(rows)], fontsize=8
     )
-    ax.set(xscale="log", xlabel="time divided by the reference's (1: equal; left: faster)")
+    ax.set(
+        xscale="log",
+        xlabel="time of the first named divided by the second's\n(left of 1: the first is faster)",
+    )
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("")
