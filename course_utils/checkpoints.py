@@ -8,7 +8,6 @@ best weights), ``state.pt`` (optimizer, schedule, generators, counters: tensors 
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
 import json
 import os
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from course_utils.data.archives import digest
 from course_utils.errors import TrainingError
 
 FILES = ("weights.safetensors", "state.pt")
@@ -118,7 +118,7 @@ def save(folder, step: int, weights: dict[str, dict], state: dict) -> Path:
         }
         save_file(_portable(tensors), part / FILES[0])
         torch.save(state, part / FILES[1])
-        sums = {name: _sha256(part / name) for name in FILES}
+        sums = {name: digest(part / name) for name in FILES}
         (part / "files.json").write_text(json.dumps(sums, indent=1), encoding="utf-8")
         for name in (*FILES, "files.json"):
             _flush(part / name)
@@ -149,7 +149,7 @@ def load(folder) -> tuple[dict[str, dict], dict, Path] | None:
     try:
         sums = json.loads((path / "files.json").read_text(encoding="utf-8"))
         for name in FILES:
-            if (actual := _sha256(path / name)) != sums[name]:
+            if (actual := digest(path / name)) != sums[name]:
                 raise ValueError(f"{name} has SHA-256 {actual[:12]}…, expected {sums[name][:12]}…")
         tensors = load_file(path / FILES[0])
         state = torch.load(path / FILES[1], weights_only=True, map_location="cpu")
@@ -210,11 +210,6 @@ def _portable(tensors: dict) -> dict:
 
 def _shape(tensor) -> str:
     return "nothing" if tensor is None else f"{tuple(tensor.shape)}"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _publish(part: Path, final: Path) -> None:

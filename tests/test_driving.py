@@ -316,3 +316,16 @@ def test_a_car_that_only_turns_is_no_crash():
         track.predict(0.1)
         track.update([-k, 0, 10 + k, 20])
     assert track.time_to_collision > 50
+
+
+def test_labels_of_boxes_in_one_place_do_not_cover_each_other():
+    def black(boxes):
+        shown = annotate(
+            np.full((60, 80, 3), 90, np.uint8),
+            Camera(size=(60, 80)),
+            boxes=[[20, 30, 30, 40]] * boxes,
+            ids=range(boxes),
+        )
+        return (shown[:180, :150] == 0).all(-1).sum()  # left of the map: the ground of the labels
+
+    assert black(2) > 1.8 * black(1)

@@ -575,6 +575,12 @@ def voc_broken_xml(root):
     path.write_text(path.read_text()[:160])
 
 
+@fault("voc", "broken-file", "unknown encoding")
+def voc_unknown_encoding(root):
+    path = root / "Annotations" / "5.xml"
+    path.write_text('<?xml version="1.0" encoding="nonsense"?>\n' + path.read_text())
+
+
 @fault("voc", "broken-file", "DOCTYPE")
 def voc_entity_bomb(root):
     path = root / "Annotations" / "5.xml"

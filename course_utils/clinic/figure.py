@@ -65,13 +65,26 @@ def _losses(ax, chart: Chart, classes: int) -> None:
 
 def _layers(ax, values: np.ndarray, first: str, last: str, label: str) -> None:
     for column, name, colour, line in ((0, first, plots.COLOURS[0], "-"), (-1, last, plots.COLOURS[1], "--")):
-        y = _finite(values[:, column])
-        if not np.isfinite(y).any():
-            name = f"{name}: {'0' if (values[:, column] == 0).all() else 'not finite'}"
-        ax.plot(y, line, color=colour, label=name, linewidth=1.3)
+        y = values[:, column]
+        ax.plot(_finite(y), line, color=colour, label=name + _left_out(y), linewidth=1.3)
     ax.set(xlabel="step", ylabel=label, xlim=(-0.02 * len(values), 1.02 * len(values)))
     _decades(ax, values[:, [0, -1]])
     ax.legend(loc="best")
+
+
+def _left_out(values: np.ndarray) -> str:
+    """What a log axis can't show at the ends of a curve, for its label.
+
+    >>> _left_out(np.array([2.0, 1.0, 0.0, 0.0]))
+    ': 0 from step 2'
+    """
+    shown = np.flatnonzero(np.isfinite(_finite(values)))
+    if not len(shown):
+        return ": 0" if (values == 0).all() else ": not finite"
+    before, after = values[: shown[0]], values[shown[-1] + 1 :]
+    if len(after):
+        return f": {'0' if (after == 0).all() else 'not finite'} from step {len(values) - len(after)}"
+    return f": 0 before step {len(before)}" if len(before) and (before == 0).all() else ""
 
 
 def _finite(values) -> np.ndarray:

@@ -45,18 +45,28 @@ def annotate(
     page = Image.new("RGB", (width * scale, height * scale + 16), "white")
     page.paste(Image.fromarray(shown).resize((width * scale, height * scale), Image.Resampling.BICUBIC))
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(11)
-    for i, box in enumerate(boxes):
-        colour = COLOURS[int(ids[i]) % len(COLOURS)]
+    labels = []
+    for i in np.argsort([box[3] for box in boxes], kind="stable"):  # the nearest, lowest in the picture, last
+        box, colour = boxes[i], COLOURS[int(ids[i]) % len(COLOURS)]
         x1, y1, x2, y2 = (float(edge) * scale for edge in box)
         pen.rectangle([x1, y1, x2, y2], outline=colour, width=2)
-        label = " ".join([f"#{ids[i]}", *notes[i : i + 1]])
-        place = (min(max(x1, 0), width * scale - 6 * len(label)), max(y1 - 12, 0))
-        pen.rectangle(pen.textbbox(place, label, font=font), fill=(0, 0, 0))
-        pen.text(place, label, fill=colour, font=font)
+        label = ": ".join([f"#{ids[i]}", *notes[i : i + 1]])
+        left, top = min(max(x1, 0), width * scale - 6 * len(label)), max(y1 - 12, 0)
+        while top >= 12 and any(
+            _meet(pen.textbbox((left, top), label, font=font), other) for other in labels
+        ):
+            top -= 12
+        labels.append(pen.textbbox((left, top), label, font=font))
+        pen.rectangle(labels[-1], fill=(0, 0, 0))
+        pen.text((left, top), label, fill=colour, font=font)
     above = _from_above(shown, camera, boxes, ids, curve, height * scale * 45 // 100)
     page.paste(above, (width * scale - above.width - 4, 4))
     pen.text((4, height * scale + 1), line, fill=(0, 0, 0), font=font)
     return np.asarray(page)
+
+
+def _meet(a, b) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _from_above(image, camera, boxes, ids, curve, height: int) -> Image.Image:

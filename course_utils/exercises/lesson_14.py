@@ -617,7 +617,7 @@ EXERCISES = [
         mistakes=[
             Mistake(
                 _without_root,
-                "The square root is missing. Without it the value falls off so fast that most places count for nothing.",
+                "The square root is missing. Without it the value falls off too fast: one half becomes a quarter.",
             ),
             Mistake(
                 _inverted,

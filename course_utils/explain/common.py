@@ -116,15 +116,3 @@ def whole_number(value, least: int, what: str) -> None:
     """Raise :class:`CourseError` unless ``value`` is a whole number from ``least``."""
     if not isinstance(value, Integral) or value < least:
         raise CourseError(f"{what} is {value!r}. Valid: a whole number from {least}.")
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into eval mode; afterwards each of its modules is as it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

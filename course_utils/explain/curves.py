@@ -11,11 +11,11 @@ from course_utils.errors import CourseError
 from course_utils.explain.common import (
     chances_of,
     classes_for,
-    evaluating,
     find_layer,
     on_device,
     whole_number,
 )
+from course_utils.meter import eval_mode
 
 
 def deletion(
@@ -63,7 +63,7 @@ def _replaced(model, start, end, maps, targets, steps, images) -> Tensor:
     rank = torch.empty_like(order).scatter_(1, order, torch.arange(pixels).expand_as(order))
     rank = rank.view(len(images), 1, *images.shape[2:]).to(images.device)
     columns = []
-    with evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         targets = classes_for(chances_of(model, images), targets)[:, None]
         for step in range(steps + 1):
             mixed = torch.where(rank < round(pixels * step / steps), end, start)

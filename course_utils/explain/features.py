@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
-from course_utils.explain.common import evaluating, find_layer, on_device, run, whole_number
+from course_utils.explain.common import find_layer, on_device, run, whole_number
+from course_utils.meter import eval_mode
 
 # Red, green and blue from brightness, red against blue, and green against both: photographs vary most in the first.
 OPPONENT = torch.tensor([[1.0, 0.4, -0.2], [1.0, 0.0, 0.4], [1.0, -0.4, -0.2]])
@@ -36,7 +37,7 @@ def activations(model: nn.Module, layer: nn.Module | str, images: Tensor) -> Ten
 
     handle = find_layer(model, layer).register_forward_hook(stop)
     try:
-        with evaluating(model):
+        with eval_mode(model):
             run(model, images)
     except _Enough:
         return found[0]

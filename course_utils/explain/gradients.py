@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from course_utils.errors import CourseError
 from course_utils.explain.common import (
     classes_for,
-    evaluating,
     find_layer,
     logits_of,
     on_device,
@@ -21,6 +20,7 @@ from course_utils.explain.common import (
     scores_of,
     whole_number,
 )
+from course_utils.meter import eval_mode
 
 
 def gradient(model: nn.Module, images: Tensor, targets=None) -> Tensor:
@@ -34,7 +34,7 @@ def gradient(model: nn.Module, images: Tensor, targets=None) -> Tensor:
     [[[3.0, 4.0]]]
     """
     images = on_device(model, images)
-    with evaluating(model):
+    with eval_mode(model):
         return _strength(_input_gradient(model, images, targets))
 
 
@@ -50,7 +50,7 @@ def smooth_grad(
     images = on_device(model, images)
     spread = noise * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
     generator = torch.Generator().manual_seed(seed)
-    with evaluating(model):
+    with eval_mode(model):
         targets = _decided(model, images, targets)
         total = torch.zeros_like(images)
         for _ in range(samples):
@@ -66,7 +66,7 @@ def guided_backprop(model: nn.Module, images: Tensor, targets=None) -> Tensor:
     ``nn.ReLU6`` modules; raises :class:`CourseError` for a model without. Springenberg et al., 2015.
     """
     images = on_device(model, images)
-    with evaluating(model), _guided(model):
+    with eval_mode(model), _guided(model):
         return _strength(_input_gradient(model, images, targets))
 
 
@@ -87,7 +87,7 @@ def integrated_gradients(
     whole_number(steps, 1, "steps")
     images = on_device(model, images)
     start = torch.as_tensor(baseline, dtype=torch.float32, device=images.device).expand_as(images)
-    with evaluating(model):
+    with eval_mode(model):
         targets = _decided(model, images, targets)
         total = torch.zeros_like(images)
         for step in range(steps):
@@ -117,7 +117,7 @@ def grad_cam(model: nn.Module, layer: nn.Module | str, images: Tensor, targets=N
     """
     layer = find_layer(model, layer)
     images = on_device(model, images).requires_grad_()
-    with evaluating(model), outputs_of(layer) as outputs, torch.enable_grad():
+    with eval_mode(model), outputs_of(layer) as outputs, torch.enable_grad():
         scores = scores_of(logits_of(model, images), targets)
         if not outputs:
             raise CourseError(
@@ -148,7 +148,7 @@ def last_grad_cam(model: nn.Module, images: Tensor, targets=None, *, layer=None)
 
 def _last_maps(model: nn.Module, images: Tensor) -> nn.Module:
     seen = []
-    with ExitStack() as hooks, evaluating(model), torch.no_grad():
+    with ExitStack() as hooks, eval_mode(model), torch.no_grad():
         for module in model.modules():
             if not list(module.children()):
                 handle = module.register_forward_hook(

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
-from course_utils.explain.common import chances_of, classes_for, evaluating, on_device, whole_number
+from course_utils.explain.common import chances_of, classes_for, on_device, whole_number
+from course_utils.meter import eval_mode
 
 
 def occlusion(
@@ -55,7 +56,7 @@ def occlusion(
                 one[:, top : top + window, left : left + window] = 1
             yield cover
 
-    with evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         whole, targets = _whole(model, images, targets)
         return _spread(
             (whole[:, None] - _masked(model, images, 1 - cover, targets, fill), cover) for cover in covers()
@@ -85,7 +86,7 @@ def rise(
         raise CourseError(f"keep is {keep!r}. Valid: a probability between 0 and 1, such as 0.5.")
     images = on_device(model, images)
     masks = _smooth_masks(samples, cells, keep, images.shape[2:], seed).to(images.device)
-    with evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         targets = _whole(model, images, targets)[1]
         return _spread(
             (_masked(model, images, part, targets, fill), part) for part in masks.split(batch_size)

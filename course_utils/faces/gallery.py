@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from course_utils.data.archives import digest
 from course_utils.data.folders import shown
 from course_utils.errors import CourseError, DataError, choice
 from course_utils.faces.model import Embedder, embed
@@ -76,7 +76,7 @@ def load_recogniser(path: str | Path) -> Recogniser:
         raise DataError(
             f"the network {path} is not of this version ({reason}). Run lesson 16 once more."
         ) from None
-    return Recogniser(net.eval(), mean, about["threshold"], about["far"], _digest(path))
+    return Recogniser(net.eval(), mean, about["threshold"], about["far"], digest(path))
 
 
 def enrol(folder: str | Path, recogniser: Recogniser) -> tuple[Gallery, list[tuple[Path, str]]]:
@@ -188,7 +188,3 @@ def _read(path, tensor, needed, what, cure):
         raise DataError(
             f"the {what} {path} cannot be read: {reason}. {cure}, or name another file."
         ) from None
-
-
-def _digest(path) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -105,7 +105,7 @@ def xml(folder: Folder, file: str, faults: Faults) -> Element | None:
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(data, True)
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # LookupError: an unknown encoding
         faults.add("broken-file", file, str(error), parser.CurrentLineNumber)
         return None
     return top.children[0]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import torch
 
 from course_utils.errors import CourseError
 from course_utils.segmentation.metrics import IGNORE
-
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for news at import
 
 
 def moves(size: int, *, bend: float = 0.2, light: float = 0.2, upright: bool = False):

@@ -70,8 +70,8 @@ def signed_distance(masks, num_classes: int, ignore: int = IGNORE) -> torch.Tens
 def boundary_loss(logits, distances) -> torch.Tensor:
     """The mean of probability times signed distance: a pixel far outside its class costs more than one at its edge.
 
-    ``distances``: (N, K, H, W) from :func:`signed_distance`. It may be negative. It has no pull where the outline is far away,
-    so it is added to cross-entropy or Dice. Kervadec et al., 2019.
+    ``distances``: (N, K, H, W) from :func:`signed_distance`. It may be negative. Alone it may settle where a small class is left
+    out, with hardly any slope, so it is added to cross-entropy or Dice. Kervadec et al., 2019.
 
     >>> boundary_loss(torch.zeros(1, 2, 1, 2), torch.tensor([[[[-1.0, 3.0]], [[1.0, 1.0]]]])).item()
     0.5
