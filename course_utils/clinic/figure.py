@@ -69,7 +69,7 @@ def _layers(ax, values: np.ndarray, first: str, last: str, label: str) -> None:
         ax.plot(_finite(y), line, color=colour, label=name + _left_out(y), linewidth=1.3)
     ax.set(xlabel="step", ylabel=label, xlim=(-0.02 * len(values), 1.02 * len(values)))
     _decades(ax, values[:, [0, -1]])
-    ax.legend(loc="best")
+    ax.legend(loc="upper right", fontsize=8, handlelength=1.5, borderaxespad=0)
 
 
 def _left_out(values: np.ndarray) -> str:
