@@ -63,6 +63,7 @@ def test_numbers_refuse_what_they_cannot_judge():
         group_interval(["a", "a"], lambda rows: 1.0)
     with pytest.raises(CourseError, match=r"no draw"):
         group_interval(["a", "b"], lambda rows: auroc([1, 1], [1, 1]))
+    assert np.isnan(group_interval(["a", "b"], lambda rows: np.nan)).all()
     with pytest.raises(CourseError, match=r"N at least 2"):
         agreement([1], [1])
 

@@ -114,7 +114,7 @@ def group_interval(
 
     ``groups`` (N,): the group of each row. ``statistic(rows)`` takes row numbers, with repetitions, and gives a number; draws
     for which it is NaN or raises :class:`CourseError` (a class is missing) are left out. Raises :class:`CourseError` for fewer
-    than two groups, or where no draw gives a number. Field and Welsh, 2007.
+    than two groups, or where each draw raises; both ends are NaN where each draw gives NaN. Field and Welsh, 2007.
 
     >>> values = np.array([0.0, 0.0, 1.0, 1.0])
     >>> group_interval(["a", "a", "b", "b"], lambda rows: values[rows].mean())
@@ -133,7 +133,9 @@ def group_interval(
         except CourseError:
             continue
     results = np.array(results)
-    if not np.isfinite(results).any():
+    if len(results) and not np.isfinite(results).any():
+        return float("nan"), float("nan")
+    if not len(results):
         raise CourseError("no draw of groups gave a number. Every class needs cases in several groups.")
     return percentile_interval(results[np.isfinite(results)], confidence)
 
