@@ -132,12 +132,10 @@ def group_interval(
             results.append(float(statistic(rows)))
         except CourseError:
             continue
-    results = np.array(results)
-    if len(results) and not np.isfinite(results).any():
-        return float("nan"), float("nan")
-    if not len(results):
+    if not results:
         raise CourseError("no draw of groups gave a number. Every class needs cases in several groups.")
-    return percentile_interval(results[np.isfinite(results)], confidence)
+    finite = np.array(results)[np.isfinite(results)]
+    return percentile_interval(finite, confidence) if len(finite) else (float("nan"), float("nan"))
 
 
 def agreement(measured, reference) -> Agreement:

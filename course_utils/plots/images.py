@@ -166,7 +166,9 @@ def annotated_matrix(
             f"a has shape {a.shape}. Valid: (H, W) with at most 400 cells; use image() for more."
         )
     fmt = fmt or ("d" if a.dtype.kind in "biu" else ".0f" if np.all(a == np.round(a)) else ".2f")
-    texts = [["" if v != v else format(int(v) if fmt == "d" else float(v), fmt) for v in row] for row in a]
+    texts = [
+        ["" if np.isnan(v) else format(int(v) if fmt == "d" else float(v), fmt) for v in row] for row in a
+    ]
     texts = [[re.sub(r"^-(0(\.0*)?%?)$", r"\1", text) for text in row] for row in texts]
     longest = max(len(t) for row in texts for t in row)
     cell = max(0.42, 0.1 * longest + 0.16)
